@@ -1,0 +1,1 @@
+"""See PyTorch work: experiments as values, and everything that renders them."""

@@ -1,0 +1,175 @@
+"""What a catalog entry is: data that every control, check, model and script is drawn from.
+
+Entries name what they stand for (`"torch.nn.Linear"`) and import neither torch nor NumPy, so a page can draw
+its controls and check every limit before either is loaded.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+Value = int | float | bool | str | tuple[float, float] | None
+Kind = Literal["int", "float", "bool", "choice", "pair"]
+
+
+@dataclass(frozen=True)
+class Param:
+    """One argument of an entry: its name as in torch, its default, and what it may be.
+
+    `low` and `high` are inclusive and hold for each number of a `pair`. `scale="log"` asks for a slider over
+    orders of magnitude; `choices` belong to `kind="choice"`, and to numbers picked from a list.
+    """
+
+    name: str
+    kind: Kind
+    default: Value
+    low: float | None = None
+    high: float | None = None
+    help: str = ""
+    choices: tuple[Value, ...] = ()
+    scale: Literal["linear", "log"] = "linear"
+    label: str = ""
+
+    def check(self, value: Any, where: str) -> Value:
+        """`value` in its own type, or a ValueError that names the value, the limit and the place."""
+        place = f"{where}: {self.name}"
+        if self.kind == "bool":
+            if not isinstance(value, bool):
+                raise ValueError(f"{place} is {value!r}; it is either true or false.")
+            return value
+        if self.kind == "choice":
+            if value not in self.choices:
+                raise ValueError(
+                    f"{place} is {_short(value)}; choose one of {', '.join(map(str, self.choices))}."
+                )
+            return value
+        if self.kind == "pair":
+            if not isinstance(value, tuple | list) or len(value) != 2:
+                raise ValueError(f"{place} is {_short(value)}; it takes two numbers.")
+            first, second = (self._number(number, place) for number in value)
+            return (float(first), float(second))
+        return self._number(value, place)
+
+    def _number(self, value: Any, place: str) -> int | float:
+        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+            raise ValueError(f"{place} is {_short(value)}; it takes a number.")
+        if self.kind == "int":
+            if value != int(value):
+                raise ValueError(f"{place} is {value:g}; it takes a whole number.")
+            value = int(value)
+        else:
+            value = float(value)
+        if self.low is not None and value < self.low:
+            raise ValueError(f"{place} is {value:,}; the least is {self.low:,}.")
+        if self.high is not None and value > self.high:
+            raise ValueError(f"{place} is {value:,}; the most is {self.high:,}.")
+        return value
+
+    def to_text(self, value: Value) -> str:
+        """`value` for the address bar, in characters that need no escaping."""
+        if isinstance(value, bool):
+            return "1" if value else "0"
+        if isinstance(value, tuple):
+            return "_".join(repr(number) for number in value)
+        return repr(value) if isinstance(value, float) else str(value)
+
+    def from_text(self, text: str, where: str) -> Value:
+        """What `to_text` wrote, checked.
+
+        Raises:
+            ValueError: the text is no such value; the message names the place.
+        """
+        value: Any = text
+        try:
+            if self.kind == "bool":
+                value = {"0": False, "1": True}.get(text, text)
+            elif self.kind == "int":
+                value = int(text)
+            elif self.kind == "float":
+                value = float(text)
+            elif self.kind == "pair":
+                value = tuple(float(part) for part in text.split("_"))
+            elif self.kind == "choice":
+                value = next((choice for choice in self.choices if str(choice) == text), text)
+        except ValueError:
+            pass  # `check` says in one sentence what is wrong
+        return self.check(value, where)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One thing a visitor can choose.
+
+    Attributes:
+        name: the class name in torch, or the key of a data set.
+        target: dotted path of what the entry stands for, imported only where it is used.
+        params: the arguments that a visitor sets, in the constructor's order.
+        formula: the rule, in LaTeX.
+        summary: one sentence of intuition, shown as help.
+        doc: address of the manual page.
+    """
+
+    name: str
+    target: str
+    params: tuple[Param, ...] = ()
+    formula: str = ""
+    summary: str = ""
+    doc: str = ""
+    label: str = ""
+
+    @property
+    def title(self) -> str:
+        """The name a visitor reads."""
+        return self.label or self.name
+
+    def arguments(self, given: Mapping[str, Any], where: str) -> dict[str, Value]:
+        """All arguments of the entry: those given, checked, and the defaults of the rest.
+
+        Raises:
+            ValueError: an argument is unknown or outside its limits.
+        """
+        known = {param.name for param in self.params}
+        if unknown := sorted(set(given) - known):
+            takes = ", ".join(param.name for param in self.params) or "no arguments"
+            raise ValueError(f"{where}: {self.name} has no argument {_short(unknown[0])}; it takes {takes}.")
+        return {
+            param.name: param.check(given.get(param.name, param.default), f"{where} ({self.name})")
+            for param in self.params
+        }
+
+    def to_text(self, args: Mapping[str, Value]) -> str:
+        """`Linear.8..0`: the name, then the arguments in order, defaults left empty and trailing ones dropped."""
+        texts = [
+            "" if args[param.name] == param.default else param.to_text(args[param.name])
+            for param in self.params
+        ]
+        while texts and not texts[-1]:
+            texts.pop()
+        return ".".join([self.name, "..".join(texts)]) if texts else self.name
+
+    def from_text(self, text: str, where: str) -> dict[str, Value]:
+        """The arguments that `to_text` wrote behind the name; further ones, from a later version, are ignored."""
+        texts = text.split("..") if text else []
+        return {
+            param.name: param.from_text(part, f"{where} ({self.name})")
+            for param, part in zip(self.params, texts, strict=False)
+            if part
+        }
+
+
+def _short(value: Any) -> str:
+    """`value` as it was given, cut to what fits into a sentence."""
+    text = repr(value)
+    return text if len(text) <= 40 else f"{text[:40]}…"
+
+
+def lookup(registry: Mapping[str, Any], name: Any, what: str) -> Any:
+    """The entry called `name`.
+
+    Raises:
+        ValueError: there is none; the message lists those there are.
+    """
+    if not isinstance(name, str) or name not in registry:
+        raise ValueError(f"{what}: there is no {_short(name)}; choose one of {', '.join(registry)}.")
+    return registry[name]

@@ -1,0 +1,260 @@
+"""The data sets: what each one is, what it takes, and a sensible experiment to start from."""
+
+from dataclasses import dataclass
+
+from playground.catalog.base import Entry, Param
+from playground.limits import LIMITS
+
+FEATURES: dict[str, str] = {
+    "x": "x",
+    "y": "y",
+    "x2": "x²",
+    "y2": "y²",
+    "xy": "x·y",
+    "sinx": "sin x",
+    "siny": "sin y",
+}
+"""Input features of the two-dimensional sets: key in the address bar -> what a visitor reads."""
+
+
+@dataclass(frozen=True)
+class Starter:
+    """What trains well: hidden layers and optimizer as in the address bar, batch size and epochs."""
+
+    net: str
+    optimizer: str = "Adam.0.01"
+    batch_size: int = 10
+    features: tuple[str, ...] = ()
+    train_fraction: float = 0.5
+    loss: str = ""
+
+
+@dataclass(frozen=True)
+class DatasetEntry(Entry):
+    """A data set.
+
+    Attributes:
+        task: 'classification' or 'regression'.
+        inputs: how many numbers a raw sample has.
+        classes: number of classes; 0 where a parameter `classes` says it, or for regression.
+        names: class names, where they have some.
+        view: 'plane' (two inputs), 'line' (one input) or 'table'.
+        domain: least and largest coordinate of the picture, for 'plane' and 'line'.
+        image: rows and columns of a sample that is a picture.
+        standardize: whether inputs (and targets of a regression) are standardised on the training part.
+        group: where the set stands in the list.
+    """
+
+    task: str = "classification"
+    inputs: int = 2
+    classes: int = 2
+    names: tuple[str, ...] = ()
+    view: str = "plane"
+    domain: tuple[float, float] = (-6.0, 6.0)
+    image: tuple[int, int] | None = None
+    standardize: bool = False
+    group: str = "Two classes"
+    starter: Starter = Starter("Linear.8~Tanh~Linear.8~Tanh")
+
+
+def _n(default: int, low: int = 10, high: int = LIMITS.max_samples, help: str = "How many points.") -> Param:
+    return Param("n", "int", default, low, high, help, label="points")
+
+
+def _noise(default: float = 0.0, help: str = "") -> Param:
+    return Param(
+        "noise", "float", default, 0.0, 0.5, help or "How far points stray, or labels near the edge flip."
+    )
+
+
+_CLASSES = Param("classes", "int", 3, 3, 6, "How many classes.")
+_MULTI = Starter("Linear.16~ReLU~Linear.16~ReLU", batch_size=32)
+
+DATASETS: dict[str, DatasetEntry] = {
+    entry.name: entry
+    for entry in (
+        DatasetEntry(
+            "circle",
+            "playground.data.toys.circle",
+            (_n(500), _noise()),
+            summary="A disc inside a ring. Noise flips labels near the edge.",
+            starter=Starter("Linear.4~Tanh~Linear.2~Tanh", "Adam.0.03"),
+        ),
+        DatasetEntry(
+            "xor",
+            "playground.data.toys.xor",
+            (_n(500), _noise()),
+            label="XOR",
+            summary="Opposite quarters share a class: no straight line parts them.",
+            starter=Starter("Linear.4~Tanh~Linear.2~Tanh", "Adam.0.03"),
+        ),
+        DatasetEntry(
+            "gauss",
+            "playground.data.toys.gauss",
+            (_n(500), _noise()),
+            label="two clouds",
+            summary="Two Gaussian clouds: one straight line is enough.",
+            starter=Starter("Linear.4~Tanh", "Adam.0.03"),
+        ),
+        DatasetEntry(
+            "spiral",
+            "playground.data.toys.spiral",
+            (_n(500), _noise()),
+            summary="Two arms wound around each other: the hard one.",
+            starter=Starter("Linear.8~Tanh~Linear.8~Tanh"),
+        ),
+        DatasetEntry(
+            "moons",
+            "playground.data.toys.moons",
+            (_n(500), _noise(0.1)),
+            summary="Two half circles that reach into each other.",
+            starter=Starter("Linear.8~ReLU~Linear.8~ReLU"),
+        ),
+        DatasetEntry(
+            "arms",
+            "playground.data.toys.arms",
+            (_n(400, help="How many points, half of them on each arm."),),
+            label="spiral, as in the lesson",
+            summary="Two arms of radius 0 to 1 and two full turns, without noise.",
+            domain=(-1.2, 1.2),
+            starter=Starter("Linear.64~ReLU~Linear.32~ReLU", batch_size=32, train_fraction=0.8),
+        ),
+        DatasetEntry(
+            "xor4",
+            "playground.data.toys.xor4",
+            (_n(4, 4, 4),),
+            label="XOR, four points",
+            summary="The truth table itself: 4 points, all of them for training.",
+            domain=(-0.5, 1.5),
+            starter=Starter(
+                "Linear.4~ReLU", "SGD.0.5", batch_size=4, train_fraction=1.0, loss="Sigmoid~BCELoss"
+            ),
+        ),
+        DatasetEntry(
+            "spirals",
+            "playground.data.toys.spirals",
+            (_n(600), _noise(0.05), _CLASSES),
+            label="several spirals",
+            classes=0,
+            group="More classes",
+            summary="One arm for each class.",
+            starter=_MULTI,
+        ),
+        DatasetEntry(
+            "blobs",
+            "playground.data.toys.blobs",
+            (_n(600), _noise(0.1), _CLASSES),
+            classes=0,
+            group="More classes",
+            summary="One Gaussian cloud for each class, on a ring.",
+            starter=_MULTI,
+        ),
+        DatasetEntry(
+            "plane",
+            "playground.data.toys.plane",
+            (_n(1200), _noise()),
+            task="regression",
+            classes=0,
+            group="Regression",
+            label="tilted plane",
+            summary="The value is the tilt of a plane: (x + y) / 10.",
+            starter=Starter("Linear.4~Tanh"),
+        ),
+        DatasetEntry(
+            "multigauss",
+            "playground.data.toys.multigauss",
+            (_n(1200), _noise()),
+            task="regression",
+            classes=0,
+            group="Regression",
+            label="six bumps",
+            summary="Six bumps, three up and three down.",
+            starter=Starter("Linear.16~Tanh~Linear.8~Tanh"),
+        ),
+        DatasetEntry(
+            "sine",
+            "playground.data.toys.sine",
+            (_n(200), _noise(0.1)),
+            task="regression",
+            classes=0,
+            inputs=1,
+            view="line",
+            group="Regression",
+            label="noisy sine",
+            summary="One input, one output: watch the curve bend.",
+            starter=Starter("Linear.16~Tanh~Linear.16~Tanh", train_fraction=0.7),
+        ),
+        DatasetEntry(
+            "iris",
+            "playground.data.tables.iris",
+            (_n(150, high=150, help="How many flowers, of 150."),),
+            inputs=4,
+            classes=3,
+            names=("setosa", "versicolor", "virginica"),
+            view="table",
+            standardize=True,
+            group="Real tables",
+            summary="Three kinds of iris by four lengths (Fisher, 1936).",
+            starter=Starter("Linear.16~ReLU", batch_size=16, train_fraction=0.7),
+        ),
+        DatasetEntry(
+            "breast_cancer",
+            "playground.data.tables.breast_cancer",
+            (_n(569, high=569, help="How many samples, of 569."),),
+            inputs=30,
+            classes=2,
+            names=("malignant", "benign"),
+            view="table",
+            standardize=True,
+            group="Real tables",
+            label="breast cancer",
+            summary="Benign or malignant by 30 measurements of cell nuclei (Wisconsin, 1995).",
+            starter=Starter("Linear.16~ReLU", "Adam.0.003", batch_size=32, train_fraction=0.8),
+        ),
+        DatasetEntry(
+            "diabetes",
+            "playground.data.tables.diabetes",
+            (_n(442, high=442, help="How many patients, of 442."),),
+            task="regression",
+            inputs=10,
+            classes=0,
+            view="table",
+            standardize=True,
+            group="Real tables",
+            summary="Progression of diabetes after a year by ten measurements (Efron et al., 2004).",
+            starter=Starter("Linear.16~ReLU", "Adam.0.003", batch_size=32, train_fraction=0.8),
+        ),
+        DatasetEntry(
+            "digits",
+            "playground.data.tables.digits",
+            (_n(1797, high=1797, help="How many pictures, of 1,797."),),
+            inputs=64,
+            classes=10,
+            names=tuple("0123456789"),
+            view="table",
+            image=(8, 8),
+            standardize=True,
+            group="Real tables",
+            summary="Handwritten digits of 8x8 pixels (UCI, 1998).",
+            starter=Starter("Linear.128~ReLU", "Adam.0.001", batch_size=32, train_fraction=0.8),
+        ),
+        DatasetEntry(
+            "ten_features",
+            "playground.data.tables.ten_features",
+            (_n(1000),),
+            inputs=10,
+            classes=2,
+            names=("negative", "positive"),
+            view="table",
+            group="Made tables",
+            label="ten features",
+            summary="Ten normal numbers; the class is the sign of their sum.",
+            starter=Starter(
+                "Linear.64~ReLU~Dropout.0.2~Linear.32~ReLU~Dropout.0.2",
+                "Adam",
+                batch_size=32,
+                train_fraction=0.8,
+            ),
+        ),
+    )
+}

@@ -1,0 +1,44 @@
+"""How much one visitor may ask for, in one place.
+
+Every limit can be set by an environment variable: `PLAYGROUND_MAX_UNITS=64 streamlit run streamlit_app.py`.
+"""
+
+import os
+from dataclasses import dataclass, fields
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Upper bounds, checked where input enters and before anything is allocated."""
+
+    max_layers: int = 32  # layers in one network
+    max_units: int = 1024  # out_features of one layer
+    max_parameters: int = 2_000_000  # weights and biases of one network
+    max_samples: int = 5_000  # points of one data set
+    max_batch: int = 5_000  # samples in one batch
+    max_slice_steps: int = 20_000  # steps that one call of `advance` may ask of a host
+    max_epochs: int = 100_000  # length of one run
+    history_points: int = 8_192  # rows of a run's history before it is thinned to every other one
+    hosts: int = 0  # worker processes; 0 means one per core, at least two
+    runs_per_host: int = 100  # runs that one worker process holds
+
+    @classmethod
+    def from_environment(cls, environment: "os._Environ[str] | dict[str, str]" = os.environ) -> "Limits":
+        """The defaults, overridden by PLAYGROUND_* variables.
+
+        Raises:
+            ValueError: a variable is not a whole number, or is negative.
+        """
+        values = {}
+        for field in fields(cls):
+            variable = f"PLAYGROUND_{field.name.upper()}"
+            text = environment.get(variable)
+            if text is None:
+                continue
+            if not text.isdecimal():
+                raise ValueError(f"{variable} is {text!r}; it must be a whole number, 0 or more.")
+            values[field.name] = int(text)
+        return cls(**values)
+
+
+LIMITS = Limits.from_environment()

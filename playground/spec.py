@@ -1,0 +1,467 @@
+"""The experiment: one frozen value from which widgets, model, run, script and address bar are all drawn.
+
+>>> Experiment().data.name
+'spiral'
+>>> Experiment.from_query(Experiment.starter("iris").to_query()) == Experiment.starter("iris")
+True
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar, NoReturn, Self
+from urllib.parse import parse_qsl, urlencode
+
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator, model_validator
+
+from playground.catalog import DATASETS, FEATURES, LAYERS, LOSSES, OPTIMIZERS, SCHEDULERS, lookup
+from playground.catalog.base import Entry, Param, Value
+from playground.limits import LIMITS
+from playground.shapes import LayerReport, ShapeError, outline
+
+
+class Args(dict[str, Any]):
+    """Arguments by name: a dict that can be hashed and cannot be changed."""
+
+    def __hash__(self) -> int:  # type: ignore[override]
+        return hash(tuple(sorted(self.items())))
+
+    def _frozen(self, *args: Any, **kwargs: Any) -> NoReturn:
+        raise TypeError("the arguments of a part of an experiment cannot be changed; make a new part")
+
+    __setitem__ = __delitem__ = __ior__ = clear = pop = popitem = setdefault = update = _frozen  # type: ignore[assignment]
+
+
+class Frozen(BaseModel):
+    """A pydantic model whose values cannot be changed and whose unknown fields are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    def but(self, **changes: Any) -> Self:
+        """This value with some fields changed, checked again.
+
+        Raises:
+            ValueError: one sentence that names the value and the limit.
+        """
+        try:
+            return type(self).model_validate(
+                {**{name: getattr(self, name) for name in type(self).model_fields}, **changes}
+            )
+        except ValidationError as error:
+            raise ValueError(sentence(error)) from None
+
+
+class Part(Frozen):
+    """A named entry of a registry with its arguments; those not given take their defaults."""
+
+    registry: ClassVar[Mapping[str, Entry]]
+    place: ClassVar[str]
+
+    name: str
+    args: Args = Args()
+
+    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _complete(cls, given: Any) -> Any:
+        if not isinstance(given, Mapping):
+            return given
+        entry = lookup(cls.registry, given.get("name"), cls.place)
+        args = given.get("args") or {}
+        if not isinstance(args, Mapping):
+            raise ValueError(
+                f"{cls.place}: the arguments of {entry.name} are not a table of names and values."
+            )
+        return {**given, "args": Args(entry.arguments(args, cls.place))}
+
+    @property
+    def entry(self) -> Any:
+        """The registry entry that this part names."""
+        return self.registry[self.name]
+
+    def __getitem__(self, argument: str) -> Any:
+        return self.args[argument]
+
+    def set(self, **arguments: Value) -> Self:
+        """This part with some arguments changed."""
+        return self.but(args={**self.args, **arguments})
+
+    def to_text(self) -> str:
+        """`Adam.0.01`: name and arguments, for the address bar."""
+        return self.entry.to_text(self.args)
+
+    @classmethod
+    def from_text(cls, text: str) -> Self:
+        """What `to_text` wrote.
+
+        Raises:
+            ValueError: there is no such entry, or an argument is out of range.
+        """
+        name, _, rest = text.partition(".")
+        entry = lookup(cls.registry, name, cls.place)
+        return cls.model_validate({"name": name, "args": entry.from_text(rest, cls.place)})
+
+
+class LayerSpec(Part):
+    """One layer of the network; sizes that follow from the layer before are inferred."""
+
+    registry = LAYERS
+    place = "layers"
+
+
+class LossSpec(Part):
+    registry = LOSSES
+    place = "loss"
+
+
+class OptimizerSpec(Part):
+    registry = OPTIMIZERS
+    place = "optimizer"
+
+    @model_validator(mode="after")
+    def _nesterov_needs_momentum(self) -> Self:
+        if self.args.get("nesterov") and (self.args["momentum"] == 0 or self.args["dampening"] != 0):
+            raise ValueError("optimizer (SGD): nesterov needs a momentum above 0 and a dampening of 0.")
+        return self
+
+
+class SchedulerSpec(Part):
+    registry = SCHEDULERS
+    place = "scheduler"
+
+
+class DataSpec(Part):
+    """A data set, how much of it, which inputs, and how it is split.
+
+    Attributes:
+        features: inputs computed from x and y, for the two-dimensional sets.
+        train_fraction: share of the points to train on; the rest validates.
+        seed: of the points and of the split.
+    """
+
+    registry = DATASETS
+    place = "data"
+
+    features: tuple[str, ...] = ()
+    train_fraction: float = 0.5
+    seed: int = 0
+
+    @field_validator("train_fraction")
+    @classmethod
+    def _fraction(cls, value: float) -> float:
+        return _check(FRACTION, value, "data")
+
+    @field_validator("seed")
+    @classmethod
+    def _seed(cls, value: int) -> int:
+        return _check(SEED, value, "data")
+
+    @model_validator(mode="after")
+    def _inputs(self) -> Self:
+        if self.entry.view != "plane":
+            if self.features:
+                raise ValueError(
+                    f"data: features are for the two-dimensional sets; {self.name} has its own inputs."
+                )
+            return self
+        if unknown := [name for name in self.features if name not in FEATURES]:
+            raise ValueError(
+                f"data: there is no input feature {unknown[0]!r}; choose among {', '.join(FEATURES)}."
+            )
+        if not self.features:
+            object.__setattr__(self, "features", ("x", "y"))
+        ordered = tuple(name for name in FEATURES if name in self.features)
+        object.__setattr__(self, "features", ordered)
+        return self
+
+    @property
+    def classes(self) -> int:
+        """Number of classes; 0 for a regression."""
+        return int(self.args.get("classes", self.entry.classes))
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """Shape of one input sample."""
+        return (len(self.features) or self.entry.inputs,)
+
+    @property
+    def train_count(self) -> int:
+        """Samples to train on: at least one."""
+        return max(1, int(self.args["n"] * self.train_fraction))
+
+
+class TrainingSpec(Frozen):
+    """How the loop runs.
+
+    Attributes:
+        batch_size: samples per step; the last, shorter batch of an epoch is used too.
+        epochs: after which the run ends.
+        shuffle: whether every epoch has its own order.
+        clip_norm: largest norm of all gradients together; 0 leaves them alone.
+        l1, l2: rates of the penalties l1 * sum |w| and l2 / 2 * sum w^2 on the weights (not the biases).
+        patience: epochs without a lower validation loss before the run stops and takes back its best weights; 0
+            never stops early.
+        precision: 'float32', or 'mixed': matrix products in the device's short float type.
+    """
+
+    batch_size: int = 10
+    epochs: int = 10_000
+    shuffle: bool = True
+    clip_norm: float = 0.0
+    l1: float = 0.0
+    l2: float = 0.0
+    patience: int = 0
+    precision: str = "float32"
+
+    @model_validator(mode="before")
+    @classmethod
+    def _in_range(cls, given: Any) -> Any:
+        if not isinstance(given, Mapping):
+            return given
+        checked = {
+            name: _check(TRAINING[name], value, "training")
+            for name, value in given.items()
+            if name in TRAINING
+        }
+        return {**given, **checked}
+
+
+TRAINING: dict[str, Param] = {
+    param.name: param
+    for param in (
+        Param("batch_size", "int", 10, 1, LIMITS.max_batch, "How many samples one step averages over.", label="batch size"),
+        Param("epochs", "int", 10_000, 1, LIMITS.max_epochs, "The run ends after so many passes over the data."),
+        Param("shuffle", "bool", True, help="Whether every epoch visits the samples in a new order."),
+        Param("clip_norm", "float", 0.0, 0.0, 1e6, "Scales the gradients down to this norm; 0 leaves them alone.", label="clip gradients to norm"),
+        Param("l1", "float", 0.0, 0.0, 10.0, "Penalty on the absolute size of the weights: makes some of them 0.", label="L1 penalty"),
+        Param("l2", "float", 0.0, 0.0, 10.0, "Penalty on the squared size of the weights: keeps them small.", label="L2 penalty"),
+        Param("patience", "int", 0, 0, 10_000, "Stop after so many epochs without a lower validation loss, and take back the best weights; 0 never stops.", label="early stopping after"),
+        Param("precision", "choice", "float32", choices=("float32", "mixed"), help="'mixed' computes matrix products in the device's short float type."),
+    )
+}  # fmt: skip
+
+FRACTION = Param(
+    "train_fraction", "float", 0.5, 0.1, 1.0, "Share of the points to train on; the rest validates."
+)
+SEED = Param("seed", "int", 0, 0, 2**31 - 1, "Where the random numbers start: same seed, same run.")
+
+
+class Experiment(Frozen):
+    """Everything that decides a training run. Same experiment, same numbers."""
+
+    data: DataSpec
+    layers: tuple[LayerSpec, ...]
+    loss: LossSpec
+    optimizer: OptimizerSpec
+    scheduler: SchedulerSpec | None = None
+    training: TrainingSpec = TrainingSpec()
+    seed: int = 0
+
+    def __init__(self, **fields: Any) -> None:
+        """Fields that are not given are those of the starter of the data set (default: the spiral)."""
+        if not {"data", "layers", "loss", "optimizer"} <= set(fields):
+            data = fields.get("data")
+            name = data.get("name") if isinstance(data, Mapping) else getattr(data, "name", None)
+            fields = {**_starter_fields(name or DEFAULT_DATASET), **fields}
+        super().__init__(**fields)
+
+    @field_validator("seed")
+    @classmethod
+    def _seed(cls, value: int) -> int:
+        return _check(SEED, value, "seed")
+
+    @model_validator(mode="after")
+    def _within_limits(self) -> Self:
+        if not self.layers:
+            raise ValueError("layers: the network is empty; add at least one layer.")
+        if len(self.layers) > LIMITS.max_layers:
+            raise ValueError(f"layers: {len(self.layers)} layers; the most is {LIMITS.max_layers}.")
+        try:
+            reports = outline(self.layers, self.data.input_shape)
+        except ShapeError as error:
+            reports = outline(self.layers[: error.index], self.data.input_shape)
+        if (total := sum(report.parameters for report in reports)) > LIMITS.max_parameters:
+            raise ValueError(
+                f"layers: the network has {total:,} parameters; the most is {LIMITS.max_parameters:,}. "
+                "Use fewer units or fewer layers."
+            )
+        return self
+
+    @classmethod
+    def starter(cls, dataset: str) -> Self:
+        """A sensible experiment for the data set.
+
+        Raises:
+            ValueError: there is no such data set.
+        """
+        return cls(**_starter_fields(dataset))
+
+    def outline(self) -> list[LayerReport]:
+        """Shape, parameters and arguments of every layer.
+
+        Raises:
+            ShapeError: at the first layer that cannot take its input.
+        """
+        return outline(self.layers, self.data.input_shape)
+
+    def _words(self) -> dict[str, str]:
+        words = {
+            "data": self.data.to_text(),
+            "features": "_".join(self.data.features),
+            "split": repr(self.data.train_fraction),
+            "points": str(self.data.seed),
+            "net": "~".join(layer.to_text() for layer in self.layers),
+            "loss": self.loss.to_text(),
+            "opt": self.optimizer.to_text(),
+            "sched": self.scheduler.to_text() if self.scheduler else "",
+            "seed": str(self.seed),
+        }
+        for word, name in TRAINING_WORDS.items():
+            words[word] = TRAINING[name].to_text(getattr(self.training, name))
+        return words
+
+    def to_query(self) -> dict[str, str]:
+        """The address bar of this experiment, in words that need no escaping; what has its plain value is left out."""
+        plain = {"v": QUERY_VERSION}
+        return plain | {
+            word: text for word, text in self._words().items() if text and text != PLAIN_WORDS.get(word)
+        }
+
+    @classmethod
+    def from_query(cls, query: str | Mapping[str, str]) -> Self:
+        """The experiment that `to_query` described. Unknown words are ignored.
+
+        Without a network (`?data=iris`) whatever is missing is the data set's starter; with one it has its plain
+        value, so that a link means the same when a starter is tuned.
+
+        Raises:
+            ValueError: one sentence that says which word is wrong.
+        """
+        if isinstance(query, str):
+            query = dict(parse_qsl(query.lstrip("?"), keep_blank_values=True))
+        given = {word: str(text) for word, text in query.items() if word in KNOWN_WORDS}
+        if given.get("v", QUERY_VERSION) not in READABLE_VERSIONS:
+            raise ValueError(
+                f"v: this playground reads links of version {QUERY_VERSION}, not {given['v'][:12]!r}."
+            )
+        if too_long := [word for word, text in given.items() if len(text) > MAX_WORD]:
+            raise ValueError(
+                f"{too_long[0]}: the text has {len(given[too_long[0]]):,} characters; the most is {MAX_WORD:,}."
+            )
+        starter = _read("data", given.get("data", DEFAULT_DATASET).partition(".")[0], cls.starter)
+        words = starter._words() | (PLAIN_WORDS if "net" in given else {}) | given
+        data = _read("data", words["data"], DataSpec.from_text)
+        features = tuple(words["features"].split("_")) if data.entry.view == "plane" else ()
+        split = _read("split", words["split"], lambda text: FRACTION.from_text(text, "split"))
+        points = _read("points", words["points"], lambda text: SEED.from_text(text, "points"))
+        training = {
+            name: _read(
+                word, words[word], lambda text, name=name, word=word: TRAINING[name].from_text(text, word)
+            )
+            for word, name in TRAINING_WORDS.items()
+        }
+        return cls(
+            data=_read(
+                "features",
+                features,
+                lambda chosen: data.but(features=chosen, train_fraction=split, seed=points),
+            ),
+            layers=_read("net", words["net"], _layers_from_text),
+            loss=_read("loss", words["loss"], LossSpec.from_text),
+            optimizer=_read("opt", words["opt"], OptimizerSpec.from_text),
+            scheduler=_read("sched", words["sched"], SchedulerSpec.from_text) if words["sched"] else None,
+            training=TrainingSpec(**training),
+            seed=_read("seed", words["seed"], lambda text: SEED.from_text(text, "seed")),
+        )
+
+    def query_string(self) -> str:
+        """`to_query` as it stands behind the question mark."""
+        return urlencode(self.to_query())
+
+
+QUERY_VERSION = "1"
+READABLE_VERSIONS = {"1"}
+MAX_WORD = 2_000
+DEFAULT_DATASET = "spiral"
+TRAINING_WORDS = {
+    "batch": "batch_size",
+    "epochs": "epochs",
+    "shuffle": "shuffle",
+    "clip": "clip_norm",
+    "l1": "l1",
+    "l2": "l2",
+    "patience": "patience",
+    "precision": "precision",
+}
+PLAIN_WORDS = {"features": "x_y", "split": "0.5", "points": "0", "sched": "", "seed": "0"} | {
+    word: TRAINING[name].to_text(TRAINING[name].default) for word, name in TRAINING_WORDS.items()
+}
+"""What a missing word means. A link lives for ever, so these never change within a version."""
+KNOWN_WORDS = {"v", "data", "net", "loss", "opt", *PLAIN_WORDS}
+
+
+def sentence(error: ValidationError) -> str:
+    """The first mistake that pydantic found, as one sentence."""
+    first = error.errors(include_url=False, include_context=False)[0]
+    place = ".".join(str(step) for step in first["loc"])
+    message = first["msg"].removeprefix("Value error, ")
+    return message if first["type"] == "value_error" else f"{place or 'experiment'}: {message[:200]}."
+
+
+def _read(word: str, given: Any, reader: Callable[[Any], Any]) -> Any:
+    """`reader(given)`; its ValueError as one sentence that begins with the word."""
+    try:
+        return reader(given)
+    except ValueError as error:
+        text = sentence(error) if isinstance(error, ValidationError) else str(error)
+        raise ValueError(text if text.startswith(word) else f"{word}: {text}") from None
+
+
+def _layers_from_text(text: str) -> tuple[LayerSpec, ...]:
+    words = text.split("~")
+    if len(words) > LIMITS.max_layers:
+        raise ValueError(f"{len(words)} layers; the most is {LIMITS.max_layers}.")
+    return tuple(LayerSpec.from_text(word) for word in words)
+
+
+def output_for(data: DataSpec) -> tuple[LayerSpec, LossSpec]:
+    """The last layer and the loss that fit the task of a data set."""
+    outputs = data.classes if data.classes > 2 else 1
+    loss = "MSELoss" if not data.classes else "CrossEntropyLoss" if outputs > 1 else "BCEWithLogitsLoss"
+    return LayerSpec(name="Linear", args=Args(out_features=outputs)), LossSpec(name=loss)
+
+
+def _starter_fields(dataset: str) -> dict[str, Any]:
+    starter = lookup(DATASETS, dataset, "data").starter
+    data = DataSpec(name=dataset, features=starter.features, train_fraction=starter.train_fraction)
+    output, loss = output_for(data)
+    layers = [*_layers_from_text(starter.net), output]
+    if starter.loss:
+        *after, named = starter.loss.split("~")
+        layers, loss = [*layers, *(LayerSpec.from_text(text) for text in after)], LossSpec.from_text(named)
+    return {
+        "data": data,
+        "layers": tuple(layers),
+        "loss": loss,
+        "optimizer": OptimizerSpec.from_text(starter.optimizer),
+        "training": TrainingSpec(batch_size=starter.batch_size),
+    }
+
+
+def _check(param: Param, value: Any, place: str) -> Any:
+    return param.check(value, place)
+
+
+RESET_FIELDS = {
+    "data": "the data",
+    "layers": "the layers",
+    "loss": "the loss",
+    "seed": "the seed",
+}
+
+
+def needs_reset(old: Experiment, new: Experiment) -> str | None:
+    """Why the change from `old` to `new` starts training anew, as a sentence; None if the weights can be kept."""
+    changed = [what for field, what in RESET_FIELDS.items() if getattr(old, field) != getattr(new, field)]
+    if old.training.precision != new.training.precision:
+        changed.append("the precision")
+    return f"Changing {' and '.join(changed)} starts training anew." if changed else None
