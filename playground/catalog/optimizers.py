@@ -17,10 +17,12 @@ class OptimizerEntry(Entry):
     Attributes:
         fused: whether `fused=True` is faster on the CPU too; it is then named wherever the optimizer is built.
         closure: whether `step` evaluates the loss itself, several times.
+        restarts: arguments that are read when the state begins; changing one begins the state anew.
     """
 
     fused: bool = False
     closure: bool = False
+    restarts: tuple[str, ...] = ()
 
 
 def _lr(default: float) -> Param:
@@ -90,6 +92,7 @@ OPTIMIZERS: dict[str, OptimizerEntry] = {
             r"w \leftarrow w - \eta \frac{\hat m}{\sqrt{\hat v} + \epsilon}",
             "Every weight has its own step: the mean gradient over the root of the mean square.",
             DOC + "torch.optim.Adam.html",
+            restarts=("amsgrad",),
             fused=True,
         ),
         OptimizerEntry(
@@ -99,6 +102,7 @@ OPTIMIZERS: dict[str, OptimizerEntry] = {
             r"w \leftarrow (1 - \eta \lambda) w - \eta \frac{\hat m}{\sqrt{\hat v} + \epsilon}",
             "Adam with the weight decay kept apart from the gradient.",
             DOC + "torch.optim.AdamW.html",
+            restarts=("amsgrad",),
             fused=True,
         ),
         OptimizerEntry(
@@ -115,6 +119,7 @@ OPTIMIZERS: dict[str, OptimizerEntry] = {
             r"w \leftarrow w - \eta \frac{g}{\sqrt{v} + \epsilon}",
             "The gradient over the root of its recent mean square.",
             DOC + "torch.optim.RMSprop.html",
+            restarts=("momentum", "centered"),
         ),
         OptimizerEntry(
             "Adagrad",
@@ -131,6 +136,7 @@ OPTIMIZERS: dict[str, OptimizerEntry] = {
             r"w \leftarrow w - \eta \frac{g}{\sqrt{\sum g^2} + \epsilon}",
             "Steps shrink with the sum of all squared gradients so far.",
             DOC + "torch.optim.Adagrad.html",
+            restarts=("initial_accumulator_value",),
         ),
         OptimizerEntry(
             "Adadelta",
@@ -201,6 +207,7 @@ OPTIMIZERS: dict[str, OptimizerEntry] = {
             r"w \leftarrow w - s \cdot \text{sign}(g)",
             "Only the sign of the gradient counts: meant for full batches.",
             DOC + "torch.optim.Rprop.html",
+            restarts=("lr",),
         ),
         OptimizerEntry(
             "ASGD",
@@ -254,6 +261,7 @@ OPTIMIZERS: dict[str, OptimizerEntry] = {
             r"w \leftarrow w - \eta H^{-1} g",
             "Learns the curvature from past gradients. Best with full batches.",
             DOC + "torch.optim.LBFGS.html",
+            restarts=("max_iter", "history_size", "line_search_fn"),
             closure=True,
         ),
     )

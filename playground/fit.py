@@ -1,0 +1,162 @@
+"""Whether the output of a network fits its loss and its task, and what to do if not."""
+
+from dataclasses import dataclass
+
+from playground.shapes import ShapeError
+from playground.spec import Args, Experiment, LayerSpec, LossSpec, output_for
+
+
+@dataclass(frozen=True)
+class Finding:
+    """Something that does not fit.
+
+    Attributes:
+        message: one sentence: what, and the way out.
+        fatal: whether training cannot start; otherwise it runs, but not as it should.
+        cure: what the button beside the sentence says.
+        fix: the experiment after the cure; None if there is no single one.
+    """
+
+    message: str
+    fatal: bool
+    cure: str = ""
+    fix: Experiment | None = None
+
+
+def findings(experiment: Experiment) -> list[Finding]:
+    """All that does not fit, what stops training first."""
+    try:
+        output = experiment.outline()[-1].out_shape
+    except ShapeError as error:
+        without = experiment.layers[: error.index - 1] + experiment.layers[error.index :]
+        return [Finding(str(error), True, f"Remove layer {error.index}", _changed(experiment, layers=without))]
+    checks = (_task(experiment, output), _width(experiment, output), _twice(experiment), _batches(experiment))
+    return sorted((found for found in checks if found), key=lambda found: not found.fatal)
+
+
+def fitted(experiment: Experiment) -> Experiment:
+    """`experiment` with an output and a loss that fit its data: what a change of data set does by default."""
+    data = experiment.data
+    output, loss = output_for(data)
+    kept = _with_outputs(experiment, output["out_features"])
+    if kept is not None and not findings(kept):
+        return kept
+    layers = list(experiment.layers)
+    while layers and layers[-1].name in ("Sigmoid", "Softmax", "Flatten"):
+        layers.pop()
+    if layers and layers[-1].name == "Linear":
+        layers[-1] = layers[-1].set(out_features=output["out_features"])
+    else:
+        layers.append(output)
+    return experiment.but(layers=tuple(layers), loss=loss)
+
+
+def _changed(experiment: Experiment, **fields: object) -> Experiment | None:
+    try:
+        return experiment.but(**fields)
+    except ValueError:
+        return None
+
+
+def _task(experiment: Experiment, output: tuple[int, ...]) -> Finding | None:
+    """A loss for classes needs classes."""
+    loss = experiment.loss
+    if experiment.data.classes or loss.entry.targets == "values":
+        return None
+    return Finding(
+        f"{loss.name} is for classes, but {experiment.data.entry.title} asks for a value: use MSELoss.",
+        True,
+        "Use MSELoss",
+        experiment.but(loss=LossSpec(name="MSELoss")),
+    )
+
+
+def _width(experiment: Experiment, output: tuple[int, ...]) -> Finding | None:
+    """The output has one column per class, or one for two classes, or one value."""
+    classes, loss = experiment.data.classes, experiment.loss
+    if not output:
+        return _flat(experiment)
+    wanted = classes if loss.entry.targets == "indices" or classes > 2 else 1
+    width = output[-1]
+    if width == wanted or (classes == 2 and width == 2) or (loss.entry.targets == "indices" and width > wanted):
+        return None
+    what = f"{classes} classes" if classes else "one value"
+    number = f"{width} output" + ("s" if width > 1 else "")
+    return Finding(
+        f"The network has {number}, but {what} with {loss.name} need {wanted}: set the last Linear to {wanted}.",
+        True,
+        f"Set the last Linear to {wanted}",
+        _with_outputs(experiment, wanted),
+    )
+
+
+def _with_outputs(experiment: Experiment, wanted: int) -> Experiment | None:
+    layers = list(experiment.layers)
+    for index in range(len(layers) - 1, -1, -1):
+        if layers[index].name == "Linear":
+            layers[index] = layers[index].set(out_features=wanted)
+            return _changed(experiment, layers=tuple(layers))
+    return _changed(experiment, layers=(*layers, LayerSpec(name="Linear", args=Args(out_features=wanted))))
+
+
+def _flat(experiment: Experiment) -> Finding:
+    """An output of shape (N,) against targets of shape (N, 1): torch would pair every output with every target."""
+    kept = tuple(layer for layer in experiment.layers if not (layer.name == "Flatten" and layer["start_dim"] == 0))
+    loss = experiment.loss
+    if loss.entry.targets == "values":
+        message = (
+            f"The output has shape (N,) and the targets (N, 1): {loss.name} broadcasts them to (N, N) and compares "
+            "every output with every target. Remove Flatten with start_dim=0."
+        )
+    else:
+        message = f"The output has shape (N,), but {loss.name} needs (N, outputs): remove Flatten with start_dim=0."
+    return Finding(message, loss.entry.targets != "values", "Remove Flatten", _changed(experiment, layers=kept))
+
+
+def _twice(experiment: Experiment) -> Finding | None:
+    """Losses that apply the last activation themselves, and the one that does not."""
+    last, loss = experiment.layers[-1].name, experiment.loss.name
+    without = experiment.layers[:-1]
+    if loss == "CrossEntropyLoss" and last == "Softmax":
+        return Finding(
+            "CrossEntropyLoss applies the softmax itself; after a Softmax layer it is applied twice and learning "
+            "slows down. Remove the Softmax.",
+            False,
+            "Remove the Softmax",
+            _changed(experiment, layers=without),
+        )
+    if loss == "BCEWithLogitsLoss" and last == "Sigmoid":
+        return Finding(
+            "BCEWithLogitsLoss applies the sigmoid itself; after a Sigmoid layer it is applied twice and no output "
+            "can be sure. Remove the Sigmoid.",
+            False,
+            "Remove the Sigmoid",
+            _changed(experiment, layers=without),
+        )
+    if loss == "BCELoss" and last not in ("Sigmoid", "Softmax"):
+        return Finding(
+            f"BCELoss takes probabilities, but the last layer is {last}: end with a Sigmoid, or use BCEWithLogitsLoss.",
+            True,
+            "Use BCEWithLogitsLoss",
+            experiment.but(loss=LossSpec(name="BCEWithLogitsLoss")),
+        )
+    return None
+
+
+def _batches(experiment: Experiment) -> Finding | None:
+    """Batch statistics of a single sample do not exist."""
+    names = [layer.name for layer in experiment.layers if layer.entry.batch_statistics]
+    count, size = experiment.data.train_count, experiment.training.batch_size
+    smallest = count % size or min(size, count)
+    if not names or smallest > 1:
+        return None
+    fix = next(
+        (other for other in (*range(size + 1, size + 9), *range(size - 1, 1, -1)) if (count % other or other) > 1), None
+    )
+    return Finding(
+        f"{names[0]} needs at least 2 samples in every batch, but {count:,} samples in batches of {size:,} leave one "
+        f"of 1: {f'use a batch size of {fix}' if fix else 'use more points'}.",
+        True,
+        f"Use batches of {fix}" if fix else "",
+        _changed(experiment, training=experiment.training.but(batch_size=fix)) if fix else None,
+    )

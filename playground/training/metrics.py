@@ -1,0 +1,67 @@
+"""From outputs to predictions, and how good they are."""
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F  # noqa: N812
+
+from playground.catalog import LossEntry
+
+
+def targets_for(loss: LossEntry, y: Tensor, classes: int, outputs: int) -> Tensor:
+    """`y` as the loss takes it.
+
+    y: (N,) float32 values of a regression, or (N,) int64 class numbers. Class numbers stay as they are for
+    'indices'; otherwise two classes with one output become -1 and 1 ('values') or 0 and 1 ('zero_one') of shape
+    (N, 1), and several outputs one-hot rows (N, outputs). Values of a regression become (N, 1).
+    """
+    if not classes:
+        return y.unsqueeze(1)
+    if loss.targets == "indices":
+        return y
+    if outputs > 1:
+        return F.one_hot(y, outputs).float()
+    zero_one = y.unsqueeze(1).float()
+    return zero_one if loss.targets == "zero_one" else 2 * zero_one - 1
+
+
+def probabilities(loss: LossEntry, output: Tensor) -> Tensor:
+    """(N, classes): what the outputs say of each class, from 0 to 1.
+
+    One output speaks for two classes. Outputs trained on values (±1 or one-hot) have no probabilities of their own:
+    they are read as (1 + output) / 2 and clamped, or clamped.
+    """
+    output = output.reshape(len(output), -1).float()
+    if loss.prediction == "logits":
+        return output.softmax(1)
+    if loss.prediction == "logit":
+        output = output.sigmoid()
+    elif loss.prediction == "value":
+        output = ((1 + output) / 2 if output.shape[1] == 1 else output).clamp(0, 1)
+    return torch.cat([1 - output, output], 1) if output.shape[1] == 1 else output
+
+
+def predicted_classes(loss: LossEntry, output: Tensor) -> Tensor:
+    """(N,) int64: the class that each output stands for; a tie goes to the first."""
+    output = output.reshape(len(output), -1)
+    if output.shape[1] > 1:
+        return output.argmax(1)
+    threshold = 0.5 if loss.prediction == "probability" else 0.0
+    return (output[:, 0] > threshold).long()
+
+
+def accuracy(loss: LossEntry, output: Tensor, y: Tensor) -> float:
+    """Fraction of the samples whose class is right. y: (N,) int64."""
+    return (predicted_classes(loss, output) == y).float().mean().item()
+
+
+def r2(output: Tensor, y: Tensor) -> float | None:
+    """1 - residual / total sum of squares; None where the targets do not vary."""
+    residual = (y - output.reshape(len(y), -1)[:, 0]).square().sum().item()
+    total = (y - y.mean()).square().sum().item()
+    return 1 - residual / total if total else None
+
+
+def confusion(loss: LossEntry, output: Tensor, y: Tensor, classes: int) -> Tensor:
+    """(classes, classes) int64 counts: rows are the true class, columns the predicted one."""
+    predicted = predicted_classes(loss, output).clamp(max=classes - 1)
+    return torch.bincount(y * classes + predicted, minlength=classes**2).reshape(classes, classes)

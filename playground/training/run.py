@@ -1,0 +1,534 @@
+"""A training run: moved on by steps or by seconds, and unaware of screens, processes and clocks."""
+
+import math
+import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from typing import Any, Self
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from playground.data import load
+from playground.device import pick_device
+from playground.fit import findings
+from playground.models import build, resolve
+from playground.spec import Experiment, needs_reset
+from playground.training import metrics, record
+from playground.training.history import History, Table
+
+CHECKPOINT_STEPS = 256
+"""Steps between two copies in memory, from which the last finite state is found again after a divergence."""
+EXPLODED = 1e4
+"""A loss this many times the first one (or 1, if that is larger) counts as diverged although it is finite."""
+EVALUATION_STEPS = 10
+"""Least number of steps between two evaluations, so that they cost a few per cent at most."""
+
+
+class Run:
+    """One experiment being trained. Its course depends on the experiment alone.
+
+    Attributes:
+        experiment: what is trained; `update` changes it.
+        device: where the tensors are.
+        model: the `nn.Sequential`.
+        data: the data set after features, split and standardisation.
+        step: optimizer steps done.
+        history: columns of the course so far.
+        status: 'ready', 'finished' (all epochs done), 'stopped' (early) or 'diverged'.
+        message: one sentence about a status other than 'ready'.
+        fused: whether the optimizer runs with `fused=True`.
+    """
+
+    def __init__(self, experiment: Experiment, device: str | torch.device | None = None):
+        """Load the data and build the network.
+
+        Raises:
+            ValueError: the network cannot be trained on this data; one sentence says why and what to do.
+        """
+        for finding in findings(experiment):
+            if finding.fatal:
+                raise ValueError(finding.message)
+        self.experiment, self.device = experiment, pick_device(device)
+        self.data = load(experiment.data)
+        self.reset()
+
+    # -- building -------------------------------------------------------------------------------------------------
+
+    def reset(self) -> None:
+        """Back to step 0 with the same initial weights, the same batches to come and an empty history."""
+        experiment = self.experiment
+        self._generator = torch.Generator().manual_seed(experiment.seed)  # initial weights, then dropout
+        self._loader_generator = torch.Generator().manual_seed(experiment.seed)
+        self.model = build(experiment, self._generator, self.device)
+        self._dropout_generators = self._find_dropout_generators()
+        self.loss = resolve(experiment.loss.entry.target)(**experiment.loss.args)
+        self.x_train, self.y_train, self.t_train = self._tensors(self.data.x_train, self.data.y_train)
+        self.x_val, self.y_val, self.t_val = self._tensors(self.data.x_val, self.data.y_val)
+        self.step, self.epochs_done, self._position = 0, 0, 0
+        self._batches: Iterator[tuple[Tensor, Tensor]] = iter(())
+        self._order = torch.empty(0, dtype=torch.int64)
+        self._scheduler_calls = 0
+        self._first_loss: float | None = None
+        self._best: dict[str, Any] = {"loss": math.inf, "epoch": 0, "weights": {}}
+        self.status, self.message = "ready", ""
+        self.history = History()
+        self._build_optimizer()
+        self._look()
+        self._keep_checkpoint()
+
+    def _tensors(self, x: np.ndarray, y: np.ndarray) -> tuple[Tensor, Tensor, Tensor]:
+        """Inputs, classes or values, and these as the loss takes them; copied, since the data is read-only."""
+        outputs = math.prod(self.experiment.outline()[-1].out_shape)
+        inputs, labels = torch.tensor(x, device=self.device), torch.tensor(y, device=self.device)
+        targets = metrics.targets_for(self.experiment.loss.entry, labels, self.experiment.data.classes, outputs)
+        return inputs, labels, targets
+
+    def _find_dropout_generators(self) -> list[torch.Generator]:
+        """Generators besides the run's own: on an accelerator, dropout draws there."""
+        found = {id(g): g for module in self.model if (g := getattr(module, "generator", None)) is not None}
+        found.pop(id(self._generator), None)
+        return list(found.values())
+
+    def _build_optimizer(self) -> None:
+        part = self.experiment.optimizer
+        self.fused = part.entry.fused and self.device.type in ("cpu", "cuda", "mps", "xpu")
+        arguments = {**part.args, **({"fused": True} if self.fused else {})}
+        self.optimizer = resolve(part.entry.target)(self.model.parameters(), **arguments)
+        self._build_scheduler()
+
+    def _build_scheduler(self) -> None:
+        part = self.experiment.scheduler
+        self._scheduler_calls = 0
+        self.scheduler = None if part is None else resolve(part.entry.target)(self.optimizer, **part.args)
+
+    # -- what can be read -----------------------------------------------------------------------------------------
+
+    @property
+    def lr(self) -> float:
+        """The learning rate of the next step."""
+        return float(self.optimizer.param_groups[0]["lr"])
+
+    @property
+    def steps_per_epoch(self) -> int:
+        return math.ceil(len(self.x_train) / self.experiment.training.batch_size)
+
+    @property
+    def epoch(self) -> float:
+        """Passes over the training data so far."""
+        return self.epochs_done + self._position / len(self.x_train)
+
+    def evaluate(self) -> dict[str, dict[str, float | None]]:
+        """`{"train": {"loss", "accuracy", "r2"}, "val": {...}}` in evaluation mode; None where it does not apply.
+
+        Accuracy is a fraction, r2 is for regressions. The run's course is not touched.
+        """
+        with self._evaluating():
+            return {
+                "train": self._score(self.x_train, self.t_train, self.y_train),
+                "val": self._score(self.x_val, self.t_val, self.y_val),
+            }
+
+    def _score(self, x: Tensor, targets: Tensor, labels: Tensor) -> dict[str, float | None]:
+        if not len(x):
+            return {"loss": None, "accuracy": None, "r2": None}
+        output, classes, entry = self.model(x), self.experiment.data.classes, self.experiment.loss.entry
+        return {
+            "loss": self.loss(output, targets).item(),
+            "accuracy": metrics.accuracy(entry, output, labels) if classes else None,
+            "r2": None if classes else metrics.r2(output, labels),
+        }
+
+    def predict(self, x: np.ndarray) -> np.ndarray:
+        """Outputs for inputs x: (n, *input_shape) -> (n, outputs) float32, in evaluation mode."""
+        with self._evaluating():
+            return self.model(torch.tensor(x, dtype=torch.float32, device=self.device)).cpu().numpy()
+
+    def probabilities(self, x: np.ndarray) -> np.ndarray:
+        """(n, classes): what the network says of each class, from 0 to 1."""
+        with self._evaluating():
+            output = self.model(torch.tensor(x, dtype=torch.float32, device=self.device))
+            return metrics.probabilities(self.experiment.loss.entry, output).cpu().numpy()
+
+    def confusion(self, split: str = "val") -> np.ndarray:
+        """(classes, classes) int64 counts over 'train' or 'val': rows are the true class, columns the predicted one.
+
+        Raises:
+            ValueError: the experiment is a regression.
+        """
+        classes, entry = self.experiment.data.classes, self.experiment.loss.entry
+        if not classes:
+            raise ValueError("a regression has no confusion matrix; look at predicted against true values.")
+        x, labels = (self.x_train, self.y_train) if split == "train" else (self.x_val, self.y_val)
+        with self._evaluating():
+            return metrics.confusion(entry, self.model(x), labels, classes).cpu().numpy()
+
+    @contextmanager
+    def _evaluating(self) -> Iterator[None]:
+        """Evaluation mode without gradients; training mode again afterwards."""
+        self.model.eval()
+        try:
+            with torch.inference_mode():
+                yield
+        finally:
+            self.model.train()
+
+    # -- moving on ------------------------------------------------------------------------------------------------
+
+    def advance(self, steps: int | None = None, seconds: float | None = None) -> int:
+        """Train for so many steps, or for so long; the number of steps done.
+
+        It ends early when the run is finished, stopped or diverged (`status`, `message`).
+
+        Raises:
+            ValueError: not exactly one of the two is given, or it is negative.
+        """
+        if (steps is None) == (seconds is None):
+            raise ValueError("advance takes either steps or seconds.")
+        if (steps if seconds is None else seconds) < 0:  # type: ignore[operator]
+            raise ValueError(f"advance cannot go back: {steps if seconds is None else seconds} is below 0.")
+        self.model.train()
+        before = self.step
+        if steps is not None:
+            goal = before + steps
+            while self.step < goal and self._advance_once():
+                pass
+        else:
+            clock = time.perf_counter
+            end = clock() + seconds  # type: ignore[operator]
+            while clock() < end and self._advance_once():
+                pass
+        return self.step - before
+
+    def _advance_once(self) -> bool:
+        """One step and what is due after it; False if the run does not go on."""
+        if self.status != "ready":
+            return False
+        if self.step - self._checkpoint_step >= CHECKPOINT_STEPS:
+            self._keep_checkpoint()
+        if not self._train_step():
+            return False
+        if self._position == len(self.x_train):
+            self._end_epoch()
+        return True
+
+    def _train_step(self, recorded: bool = True) -> bool:
+        """The canonical step on the next batch; False, with nothing changed, if its loss is not usable."""
+        x, targets = self._next_batch()
+        loss = self._optimize(x, targets)
+        if not self._usable(loss):
+            self._diverge(x, loss)
+            return False
+        self.step += 1
+        self._position += len(x)
+        if recorded:
+            self.history.steps.append(self.step, loss, self.lr)
+        scheduler = self.experiment.scheduler
+        if scheduler is not None and scheduler.entry.every == "step":
+            self._step_scheduler()
+        return True
+
+    def _optimize(self, x: Tensor, targets: Tensor) -> float:
+        """zero_grad, forward, loss, backward, step; the weights stay as they are if the loss is not usable."""
+        if self.experiment.optimizer.entry.closure:
+            return self._optimize_with_closure(x, targets)
+        self.optimizer.zero_grad()
+        with self._autocast():
+            loss = self.loss(self.model(x), targets)
+        value = loss.item()
+        if self._usable(value):
+            self._backward(loss)
+            self.optimizer.step()
+        return value
+
+    def _optimize_with_closure(self, x: Tensor, targets: Tensor) -> float:
+        """The same for optimizers that evaluate the loss several times; the loss is that of the first time."""
+        values: list[float] = []
+
+        def closure() -> Tensor:
+            self.optimizer.zero_grad()
+            with self._autocast():
+                loss = self.loss(self.model(x), targets)
+            values.append(loss.item())
+            self._backward(loss)
+            return loss
+
+        with self._evaluating():  # looked at before the optimizer begins, without drawing anything
+            before = self.loss(self.model(x), targets).item()
+        if not self._usable(before):
+            return before
+        self.optimizer.step(closure)
+        return values[0]
+
+    def _usable(self, loss: float) -> bool:
+        if self._first_loss is None and math.isfinite(loss):
+            self._first_loss = loss
+        return math.isfinite(loss) and loss <= EXPLODED * max(1.0, self._first_loss or 0.0)
+
+    def _backward(self, loss: Tensor) -> None:
+        training = self.experiment.training
+        if training.l1 or training.l2:
+            loss = loss + self._penalty()
+        loss.backward()
+        if training.clip_norm:
+            nn.utils.clip_grad_norm_(self.model.parameters(), training.clip_norm)
+
+    def _penalty(self) -> Tensor:
+        """l1 * sum |w| + l2 / 2 * sum w^2 over the weights; biases and normalisation layers are left alone."""
+        training, weights = self.experiment.training, [p for p in self.model.parameters() if p.dim() > 1]
+        penalty = torch.zeros((), device=self.device)
+        if training.l1:
+            penalty = penalty + training.l1 * sum(w.abs().sum() for w in weights)
+        if training.l2:
+            penalty = penalty + training.l2 / 2 * sum(w.square().sum() for w in weights)
+        return penalty
+
+    def _autocast(self) -> AbstractContextManager[Any]:
+        if self.experiment.training.precision == "float32":
+            return nullcontext()
+        return torch.autocast(self.device.type, dtype=torch.bfloat16)
+
+    def _next_batch(self) -> tuple[Tensor, Tensor]:
+        batch = next(self._batches, None)
+        if batch is None:
+            self._begin_epoch()
+            batch = next(self._batches)
+        return batch
+
+    def _begin_epoch(self) -> None:
+        """Draw the epoch's order exactly as a seeded DataLoader does: its own seed, the order, and one order unused."""
+        count, generator = len(self.x_train), self._loader_generator
+        torch.empty((), dtype=torch.int64).random_(generator=generator)
+        if self.experiment.training.shuffle:
+            self._order = torch.randperm(count, generator=generator)
+            torch.randperm(count, generator=generator)
+        else:
+            self._order = torch.arange(count)
+        self._position = 0
+        self._cut_batches()
+
+    def _cut_batches(self) -> None:
+        """Batches of what the epoch has left; the samples are gathered once per epoch, not once per step."""
+        left, size = self._order[self._position :].to(self.device), self.experiment.training.batch_size
+        self._batches = iter(
+            list(zip(self.x_train[left].split(size), self.t_train[left].split(size), strict=True)) if len(left) else ()
+        )
+
+    def _step_scheduler(self, metric: float | None = None) -> None:
+        part = self.experiment.scheduler
+        assert part is not None, "there is no scheduler to step"
+        assert self.scheduler is not None, "there is no scheduler to step"
+        last = part.args.get(part.entry.last_step)
+        if last is not None and self._scheduler_calls >= last - 1:  # the constructor made the first call
+            return
+        self._scheduler_calls += 1
+        self.scheduler.step(*([metric] if part.entry.metric else []))
+
+    # -- at the end of an epoch -----------------------------------------------------------------------------------
+
+    def _end_epoch(self, recorded: bool = True) -> None:
+        """Count it, evaluate where that is due, and do what depends on it: schedule, early stopping, the end."""
+        self.epochs_done += 1
+        self._position, self._order = 0, torch.empty(0, dtype=torch.int64)
+        training, scheduler = self.experiment.training, self.experiment.scheduler
+        last = self.epochs_done >= training.epochs
+        watched: float | None = None
+        if training.patience or (scheduler and scheduler.entry.metric) or last or self._evaluation_due():
+            scores = self._look(recorded)
+            watched = scores["train" if scores["val"]["loss"] is None else "val"]["loss"]
+        if scheduler is not None and scheduler.entry.every == "epoch":
+            self._step_scheduler(watched)
+        if training.patience and watched is not None and self._stop_early(watched):
+            return
+        if last:
+            self.status, self.message = "finished", f"All {training.epochs:,} epochs are done."
+
+    def _evaluation_due(self) -> bool:
+        return self.step - self._evaluated_at >= EVALUATION_STEPS
+
+    def _look(self, recorded: bool = True) -> dict[str, dict[str, float | None]]:
+        """Evaluate, and write it down."""
+        self.scores, self._evaluated_at = self.evaluate(), self.step
+        if recorded:
+            row = [self.scores[split][name] for split in ("train", "val") for name in ("loss", "accuracy")]
+            values = (math.nan if value is None else value for value in row)
+            self.history.evaluations.append(self.step, self.epoch, *values)
+        return self.scores
+
+    def _stop_early(self, loss: float) -> bool:
+        best, patience = self._best, self.experiment.training.patience
+        if loss < best["loss"]:
+            self._best = {"loss": loss, "epoch": self.epochs_done, "weights": record.clone(self.model.state_dict())}
+            return False
+        if self.epochs_done - best["epoch"] < patience:
+            return False
+        if best["weights"]:
+            self.model.load_state_dict(best["weights"])
+            self.scores = self.evaluate()
+        split = "validation" if len(self.x_val) else "training"
+        self.status = "stopped"
+        self.message = (
+            f"Stopped early at epoch {self.epochs_done:,}: the {split} loss has not fallen for {patience:,} epochs. "
+            f"The weights of epoch {best['epoch']:,} are back, with a loss of {best['loss']:.4g}."
+        )
+        return True
+
+    # -- divergence -----------------------------------------------------------------------------------------------
+
+    def _diverge(self, x: Tensor, loss: float) -> None:
+        """Say what happened, and go back to the last weights whose loss is known to be finite."""
+        failed, where, lr = self.step + 1, self._first_not_finite(x), self.lr
+        self._load(self._checkpoint)
+        while self.step < failed - 2:
+            self._train_step(recorded=False)
+            if self._position == len(self.x_train):
+                self._end_epoch(recorded=False)
+        self.history.cut(self.step)
+        self.scores = self.evaluate()
+        value = f"{loss:,.3g}" if math.isfinite(loss) else str(loss)
+        self.status = "diverged"
+        self.message = (
+            f"Diverged at step {failed:,}: the loss became {value}{where}. The weights of step {self.step:,} are back. "
+            f"Try a smaller learning rate (now {lr:g}), or clip the gradients."
+        )
+
+    def _first_not_finite(self, x: Tensor) -> str:
+        """Which layer is the first whose weights or values are not finite, as the end of a sentence."""
+        with self._evaluating():
+            for index, (layer, module) in enumerate(zip(self.experiment.layers, self.model, strict=True)):
+                if not all(p.isfinite().all() for p in module.parameters()):
+                    return f", first through the weights of layer {index + 1} ({layer.name})"
+                x = module(x)
+                if not x.isfinite().all():
+                    return f", first through the values of layer {index + 1} ({layer.name})"
+        return ""
+
+    # -- changing and keeping -------------------------------------------------------------------------------------
+
+    def update(self, experiment: Experiment) -> str | None:
+        """Take over a change that keeps the weights: optimizer, schedule, batch size, penalties, clipping, length.
+
+        A new batch size holds from the next batch on. A new optimizer begins with an empty state; new rates keep it.
+        Returns None, or the sentence saying why the change needs a reset (nothing has changed then).
+
+        Raises:
+            ValueError: the experiment cannot be trained.
+        """
+        if reason := needs_reset(self.experiment, experiment):
+            return reason
+        for finding in findings(experiment):
+            if finding.fatal:
+                raise ValueError(finding.message)
+        old, self.experiment = self.experiment, experiment
+        if old.optimizer != experiment.optimizer:
+            self._update_optimizer(old)
+        elif old.scheduler != experiment.scheduler:
+            self._restore_lr()
+            self._build_scheduler()
+        if old.training.batch_size != experiment.training.batch_size:
+            self._cut_batches()
+        if old.training.patience != experiment.training.patience:
+            self._best = {"loss": math.inf, "epoch": self.epochs_done, "weights": {}}
+        if self.status == "stopped":
+            self._best["epoch"] = self.epochs_done
+        if self.status != "finished" or self.epochs_done < experiment.training.epochs:
+            self.status, self.message = "ready", ""
+        self._keep_checkpoint()
+        return None
+
+    def _update_optimizer(self, old: Experiment) -> None:
+        part = self.experiment.optimizer
+        changed = {name for name, value in part.args.items() if old.optimizer.args.get(name) != value}
+        if part.name != old.optimizer.name or changed & set(part.entry.restarts):
+            self._build_optimizer()
+            return
+        for group in self.optimizer.param_groups:
+            group.update({name: part[name] for name in changed})
+        self._restore_lr()
+        self._build_scheduler()
+
+    def _restore_lr(self) -> None:
+        for group in self.optimizer.param_groups:
+            group["lr"] = self.experiment.optimizer["lr"]
+            group.pop("initial_lr", None)
+
+    def state(self) -> bytes:
+        """Everything needed to go on with the same bits: safetensors, with JSON for what is not a tensor."""
+        history = {
+            name: {"stride": table.stride, "count": table.count, "columns": {k: torch.tensor(v, dtype=torch.float64) for k, v in table.columns.items()}}
+            for name, table in (("steps", self.history.steps), ("evaluations", self.history.evaluations))
+        }  # fmt: skip
+        return record.dump(
+            {"experiment": self.experiment.model_dump_json(), "course": self._course(), "history": history,
+             "status": [self.status, self.message]}
+        )  # fmt: skip
+
+    @classmethod
+    def restore(cls, state: bytes, device: str | torch.device | None = None) -> Self:
+        """The run whose `state()` this is.
+
+        Raises:
+            ValueError: the bytes are not the state of a run, or do not fit its own experiment.
+        """
+        kept = record.parse(state)
+        try:
+            run = cls(Experiment.model_validate_json(kept["experiment"]), device)
+            run._load(kept["course"])
+            for name, table in (("steps", run.history.steps), ("evaluations", run.history.evaluations)):
+                _fill_table(table, kept["history"][name])
+            run.status, run.message = kept["status"]
+        except (KeyError, TypeError, IndexError, RuntimeError) as error:
+            raise ValueError(f"the state does not fit its experiment: {str(error).splitlines()[0]}") from None
+        run.scores = run.evaluate()
+        return run
+
+    def _course(self) -> dict[str, Any]:
+        """What decides the next steps."""
+        return {
+            "step": self.step,
+            "epochs_done": self.epochs_done,
+            "position": self._position,
+            "order": self._order,
+            "evaluated_at": self._evaluated_at,
+            "first_loss": self._first_loss,
+            "scheduler_calls": self._scheduler_calls,
+            "best": self._best,
+            "model": self.model.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "scheduler": self.scheduler.state_dict() if self.scheduler else None,
+            "generators": [g.get_state() for g in self._generators()],
+        }
+
+    def _generators(self) -> list[torch.Generator]:
+        return [self._generator, self._loader_generator, *self._dropout_generators]
+
+    def _load(self, course: dict[str, Any]) -> None:
+        course = record.clone(course)  # loading must not share tensors with what was kept
+        self.step, self.epochs_done, self._position = course["step"], course["epochs_done"], course["position"]
+        self._order, self._evaluated_at = course["order"], course["evaluated_at"]
+        self._first_loss, self._scheduler_calls, self._best = (
+            course["first_loss"],
+            course["scheduler_calls"],
+            course["best"],
+        )
+        self.model.load_state_dict(course["model"])
+        self.optimizer.load_state_dict(course["optimizer"])
+        if self.scheduler is not None:
+            self.scheduler.load_state_dict(course["scheduler"])
+        for generator, state in zip(self._generators(), course["generators"], strict=True):
+            generator.set_state(state)
+        self._cut_batches()
+        self._keep_checkpoint()
+
+    def _keep_checkpoint(self) -> None:
+        self._checkpoint = record.clone(self._course())
+        self._checkpoint_step = self.step
+
+
+def _fill_table(table: Table, kept: dict[str, Any]) -> None:
+    table.stride, table.count = kept["stride"], kept["count"]
+    for name, column in kept["columns"].items():
+        table.columns[name] = type(table.columns[name])("d", column.tolist())
+
+
