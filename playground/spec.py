@@ -7,98 +7,16 @@ True
 """
 
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, NoReturn, Self
+from typing import Any, Self
 from urllib.parse import parse_qsl, urlencode
 
-from pydantic import BaseModel, ConfigDict, ValidationError, field_validator, model_validator
+from pydantic import ValidationError, field_validator, model_validator
 
 from playground.catalog import DATASETS, FEATURES, LAYERS, LOSSES, OPTIMIZERS, SCHEDULERS, lookup
-from playground.catalog.base import Entry, Param, Value
+from playground.catalog.base import Param
 from playground.limits import LIMITS
+from playground.parts import Args, Frozen, Part, sentence
 from playground.shapes import LayerReport, ShapeError, outline
-
-
-class Args(dict[str, Any]):
-    """Arguments by name: a dict that can be hashed and cannot be changed."""
-
-    def __hash__(self) -> int:  # type: ignore[override]
-        return hash(tuple(sorted(self.items())))
-
-    def _frozen(self, *args: Any, **kwargs: Any) -> NoReturn:
-        raise TypeError("the arguments of a part of an experiment cannot be changed; make a new part")
-
-    __setitem__ = __delitem__ = __ior__ = clear = pop = popitem = setdefault = update = _frozen  # type: ignore[assignment]
-
-
-class Frozen(BaseModel):
-    """A pydantic model whose values cannot be changed and whose unknown fields are refused."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    def but(self, **changes: Any) -> Self:
-        """This value with some fields changed, checked again.
-
-        Raises:
-            ValueError: one sentence that names the value and the limit.
-        """
-        try:
-            return type(self).model_validate(
-                {**{name: getattr(self, name) for name in type(self).model_fields}, **changes}
-            )
-        except ValidationError as error:
-            raise ValueError(sentence(error)) from None
-
-
-class Part(Frozen):
-    """A named entry of a registry with its arguments; those not given take their defaults."""
-
-    registry: ClassVar[Mapping[str, Entry]]
-    place: ClassVar[str]
-
-    name: str
-    args: Args = Args()
-
-    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _complete(cls, given: Any) -> Any:
-        if not isinstance(given, Mapping):
-            return given
-        entry = lookup(cls.registry, given.get("name"), cls.place)
-        args = given.get("args") or {}
-        if not isinstance(args, Mapping):
-            raise ValueError(
-                f"{cls.place}: the arguments of {entry.name} are not a table of names and values."
-            )
-        return {**given, "args": Args(entry.arguments(args, cls.place))}
-
-    @property
-    def entry(self) -> Any:
-        """The registry entry that this part names."""
-        return self.registry[self.name]
-
-    def __getitem__(self, argument: str) -> Any:
-        return self.args[argument]
-
-    def set(self, **arguments: Value) -> Self:
-        """This part with some arguments changed."""
-        return self.but(args={**self.args, **arguments})
-
-    def to_text(self) -> str:
-        """`Adam.0.01`: name and arguments, for the address bar."""
-        return self.entry.to_text(self.args)
-
-    @classmethod
-    def from_text(cls, text: str) -> Self:
-        """What `to_text` wrote.
-
-        Raises:
-            ValueError: there is no such entry, or an argument is out of range.
-        """
-        name, _, rest = text.partition(".")
-        entry = lookup(cls.registry, name, cls.place)
-        return cls.model_validate({"name": name, "args": entry.from_text(rest, cls.place)})
 
 
 class LayerSpec(Part):
@@ -159,14 +77,10 @@ class DataSpec(Part):
     def _inputs(self) -> Self:
         if self.entry.view != "plane":
             if self.features:
-                raise ValueError(
-                    f"data: features are for the two-dimensional sets; {self.name} has its own inputs."
-                )
+                raise ValueError(f"data: features are for the two-dimensional sets; {self.name} has its own inputs.")
             return self
         if unknown := [name for name in self.features if name not in FEATURES]:
-            raise ValueError(
-                f"data: there is no input feature {unknown[0]!r}; choose among {', '.join(FEATURES)}."
-            )
+            raise ValueError(f"data: there is no input feature {unknown[0]!r}; choose among {', '.join(FEATURES)}.")
         if not self.features:
             object.__setattr__(self, "features", ("x", "y"))
         ordered = tuple(name for name in FEATURES if name in self.features)
@@ -217,11 +131,7 @@ class TrainingSpec(Frozen):
     def _in_range(cls, given: Any) -> Any:
         if not isinstance(given, Mapping):
             return given
-        checked = {
-            name: _check(TRAINING[name], value, "training")
-            for name, value in given.items()
-            if name in TRAINING
-        }
+        checked = {name: _check(TRAINING[name], value, "training") for name, value in given.items() if name in TRAINING}
         return {**given, **checked}
 
 
@@ -239,9 +149,7 @@ TRAINING: dict[str, Param] = {
     )
 }  # fmt: skip
 
-FRACTION = Param(
-    "train_fraction", "float", 0.5, 0.1, 1.0, "Share of the points to train on; the rest validates."
-)
+FRACTION = Param("train_fraction", "float", 0.5, 0.1, 1.0, "Share of the points to train on; the rest validates.")
 SEED = Param("seed", "int", 0, 0, 2**31 - 1, "Where the random numbers start: same seed, same run.")
 
 
@@ -322,9 +230,7 @@ class Experiment(Frozen):
     def to_query(self) -> dict[str, str]:
         """The address bar of this experiment, in words that need no escaping; what has its plain value is left out."""
         plain = {"v": QUERY_VERSION}
-        return plain | {
-            word: text for word, text in self._words().items() if text and text != PLAIN_WORDS.get(word)
-        }
+        return plain | {word: text for word, text in self._words().items() if text and text != PLAIN_WORDS.get(word)}
 
     @classmethod
     def from_query(cls, query: str | Mapping[str, str]) -> Self:
@@ -340,9 +246,7 @@ class Experiment(Frozen):
             query = dict(parse_qsl(query.lstrip("?"), keep_blank_values=True))
         given = {word: str(text) for word, text in query.items() if word in KNOWN_WORDS}
         if given.get("v", QUERY_VERSION) not in READABLE_VERSIONS:
-            raise ValueError(
-                f"v: this playground reads links of version {QUERY_VERSION}, not {given['v'][:12]!r}."
-            )
+            raise ValueError(f"v: this playground reads links of version {QUERY_VERSION}, not {given['v'][:12]!r}.")
         if too_long := [word for word, text in given.items() if len(text) > MAX_WORD]:
             raise ValueError(
                 f"{too_long[0]}: the text has {len(given[too_long[0]]):,} characters; the most is {MAX_WORD:,}."
@@ -354,17 +258,11 @@ class Experiment(Frozen):
         split = _read("split", words["split"], lambda text: FRACTION.from_text(text, "split"))
         points = _read("points", words["points"], lambda text: SEED.from_text(text, "points"))
         training = {
-            name: _read(
-                word, words[word], lambda text, name=name, word=word: TRAINING[name].from_text(text, word)
-            )
+            name: _read(word, words[word], lambda text, name=name, word=word: TRAINING[name].from_text(text, word))
             for word, name in TRAINING_WORDS.items()
         }
-        return cls(
-            data=_read(
-                "features",
-                features,
-                lambda chosen: data.but(features=chosen, train_fraction=split, seed=points),
-            ),
+        return cls.of(
+            data=_read("features", features, lambda names: data.but(features=names, train_fraction=split, seed=points)),
             layers=_read("net", words["net"], _layers_from_text),
             loss=_read("loss", words["loss"], LossSpec.from_text),
             optimizer=_read("opt", words["opt"], OptimizerSpec.from_text),
@@ -397,14 +295,6 @@ PLAIN_WORDS = {"features": "x_y", "split": "0.5", "points": "0", "sched": "", "s
 }
 """What a missing word means. A link lives for ever, so these never change within a version."""
 KNOWN_WORDS = {"v", "data", "net", "loss", "opt", *PLAIN_WORDS}
-
-
-def sentence(error: ValidationError) -> str:
-    """The first mistake that pydantic found, as one sentence."""
-    first = error.errors(include_url=False, include_context=False)[0]
-    place = ".".join(str(step) for step in first["loc"])
-    message = first["msg"].removeprefix("Value error, ")
-    return message if first["type"] == "value_error" else f"{place or 'experiment'}: {message[:200]}."
 
 
 def _read(word: str, given: Any, reader: Callable[[Any], Any]) -> Any:

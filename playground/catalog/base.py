@@ -40,9 +40,7 @@ class Param:
             return value
         if self.kind == "choice":
             if value not in self.choices:
-                raise ValueError(
-                    f"{place} is {_short(value)}; choose one of {', '.join(map(str, self.choices))}."
-                )
+                raise ValueError(f"{place} is {_short(value)}; choose one of {', '.join(map(str, self.choices))}.")
             return value
         if self.kind == "pair":
             if not isinstance(value, tuple | list) or len(value) != 2:
@@ -140,10 +138,7 @@ class Entry:
 
     def to_text(self, args: Mapping[str, Value]) -> str:
         """`Linear.8..0`: the name, then the arguments in order, defaults left empty and trailing ones dropped."""
-        texts = [
-            "" if args[param.name] == param.default else param.to_text(args[param.name])
-            for param in self.params
-        ]
+        texts = ["" if args[param.name] == param.default else param.to_text(args[param.name]) for param in self.params]
         while texts and not texts[-1]:
             texts.pop()
         return ".".join([self.name, "..".join(texts)]) if texts else self.name

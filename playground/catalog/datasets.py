@@ -62,9 +62,7 @@ def _n(default: int, low: int = 10, high: int = LIMITS.max_samples, help: str = 
 
 
 def _noise(default: float = 0.0, help: str = "") -> Param:
-    return Param(
-        "noise", "float", default, 0.0, 0.5, help or "How far points stray, or labels near the edge flip."
-    )
+    return Param("noise", "float", default, 0.0, 0.5, help or "How far points stray, or labels near the edge flip.")
 
 
 _CLASSES = Param("classes", "int", 3, 3, 6, "How many classes.")
@@ -126,9 +124,7 @@ DATASETS: dict[str, DatasetEntry] = {
             label="XOR, four points",
             summary="The truth table itself: 4 points, all of them for training.",
             domain=(-0.5, 1.5),
-            starter=Starter(
-                "Linear.4~ReLU", "SGD.0.5", batch_size=4, train_fraction=1.0, loss="Sigmoid~BCELoss"
-            ),
+            starter=Starter("Linear.4~ReLU", "SGD.0.5", batch_size=4, train_fraction=1.0, loss="Sigmoid~BCELoss"),
         ),
         DatasetEntry(
             "spirals",

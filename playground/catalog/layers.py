@@ -91,9 +91,7 @@ def _flatten_shape(args: Mapping[str, Value], shape: Shape) -> Shape:
 
 
 _SLOPE = Param("negative_slope", "float", 0.01, 0.0, 1.0, "Slope for negative inputs.")
-_EPS = Param(
-    "eps", "float", 1e-5, 1e-12, 0.1, "Added to the variance, so that nothing is divided by 0.", scale="log"
-)
+_EPS = Param("eps", "float", 1e-5, 1e-12, 0.1, "Added to the variance, so that nothing is divided by 0.", scale="log")
 
 LAYERS: dict[str, LayerEntry] = {
     entry.name: entry
@@ -208,9 +206,7 @@ LAYERS: dict[str, LayerEntry] = {
             "torch.nn.BatchNorm1d",
             (
                 _EPS,
-                Param(
-                    "momentum", "float", 0.1, 0.0, 1.0, "Share of the new batch in the running statistics."
-                ),
+                Param("momentum", "float", 0.1, 0.0, 1.0, "Share of the new batch in the running statistics."),
                 Param("affine", "bool", True, help="Whether a scale and a shift are learned for every unit."),
             ),
             r"\frac{x - \mu_B}{\sqrt{\sigma_B^2 + \epsilon}} \gamma + \beta",

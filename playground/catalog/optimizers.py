@@ -26,9 +26,7 @@ class OptimizerEntry(Entry):
 
 
 def _lr(default: float) -> Param:
-    return Param(
-        "lr", "float", default, 0.0, 1e6, "How far one step goes.", scale="log", label="learning rate"
-    )
+    return Param("lr", "float", default, 0.0, 1e6, "How far one step goes.", scale="log", label="learning rate")
 
 
 def _decay(default: float = 0.0) -> Param:
@@ -55,9 +53,7 @@ _BETAS = Param(
     0.999999,
     "How slowly the means of the gradient and of its square forget.",
 )
-_AMSGRAD = Param(
-    "amsgrad", "bool", False, help="Divide by the largest mean square so far instead of the present one."
-)
+_AMSGRAD = Param("amsgrad", "bool", False, help="Divide by the largest mean square so far instead of the present one.")
 
 
 def _eps(default: float = 1e-8) -> Param:
@@ -73,13 +69,9 @@ OPTIMIZERS: dict[str, OptimizerEntry] = {
             (
                 _lr(1e-3),
                 _momentum(),
-                Param(
-                    "dampening", "float", 0.0, 0.0, 1.0, "Share of the new gradient that momentum leaves out."
-                ),
+                Param("dampening", "float", 0.0, 0.0, 1.0, "Share of the new gradient that momentum leaves out."),
                 _decay(),
-                Param(
-                    "nesterov", "bool", False, help="Look ahead along the momentum (needs momentum above 0)."
-                ),
+                Param("nesterov", "bool", False, help="Look ahead along the momentum (needs momentum above 0)."),
             ),
             r"b \leftarrow \mu b + g, \quad w \leftarrow w - \eta b",
             "Straight down the gradient, with momentum if you like.",
@@ -128,9 +120,7 @@ OPTIMIZERS: dict[str, OptimizerEntry] = {
                 _lr(1e-2),
                 Param("lr_decay", "float", 0.0, 0.0, 1.0, "How fast the step shrinks with time."),
                 _decay(),
-                Param(
-                    "initial_accumulator_value", "float", 0.0, 0.0, 100.0, "Where the sum of squares starts."
-                ),
+                Param("initial_accumulator_value", "float", 0.0, 0.0, 100.0, "Where the sum of squares starts."),
                 _eps(1e-10),
             ),
             r"w \leftarrow w - \eta \frac{g}{\sqrt{\sum g^2} + \epsilon}",

@@ -45,7 +45,9 @@ def plain_losses(experiment: Experiment, epochs: int) -> tuple[list[float], nn.M
     )
     loss_function = getattr(nn, experiment.loss.name)(**experiment.loss.args)
     fused = {"fused": True} if experiment.optimizer.entry.fused else {}
-    optimizer = getattr(torch.optim, experiment.optimizer.name)(model.parameters(), **experiment.optimizer.args, **fused)
+    optimizer = getattr(torch.optim, experiment.optimizer.name)(
+        model.parameters(), **experiment.optimizer.args, **fused
+    )
     scheduler = experiment.scheduler and getattr(torch.optim.lr_scheduler, experiment.scheduler.name)(
         optimizer, **experiment.scheduler.args
     )
@@ -151,7 +153,9 @@ def test_every_optimizer_trains_and_is_restored_to_the_bit(name):
 
 @pytest.mark.parametrize("name", SCHEDULERS)
 def test_every_schedule_moves_the_rate_and_is_restored(name):
-    args = {"OneCycleLR": {"total_steps": 20}, "StepLR": {"step_size": 2}, "ReduceLROnPlateau": {"patience": 0}}.get(name, {})
+    args = {"OneCycleLR": {"total_steps": 20}, "StepLR": {"step_size": 2}, "ReduceLROnPlateau": {"patience": 0}}.get(
+        name, {}
+    )
     spec = experiment("data=circle.60&net=Linear.4~Tanh~Linear.1&opt=SGD.0.00001&batch=10")
     spec = spec.but(scheduler=SchedulerSpec(name=name, args=args))
     run = Run(spec, "cpu")
@@ -190,7 +194,9 @@ def test_changes_that_keep_the_weights_are_taken_over_and_others_say_why_not():
     run = Run(experiment("data=circle.100&net=Linear.4~Tanh~Linear.1&opt=Adam.0.01"), "cpu")
     run.advance(steps=13)
     momentum = run.optimizer.state_dict()["state"][0]["exp_avg"].clone()
-    faster = run.experiment.but(optimizer=run.experiment.optimizer.set(lr=0.5), training=run.experiment.training.but(batch_size=25))
+    faster = run.experiment.but(
+        optimizer=run.experiment.optimizer.set(lr=0.5), training=run.experiment.training.but(batch_size=25)
+    )
     assert run.update(faster) is None
     assert run.step == 13
     assert run.lr == 0.5

@@ -1,0 +1,119 @@
+"""Widgets drawn from registry entries: every limit, help text and default comes from there."""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import streamlit as st
+
+from playground.catalog.base import Entry, Param
+from playground.spec import Experiment, Part
+from playground.ui.session import on_change
+
+Make = Callable[[Experiment, Any], Experiment]
+
+RATES = tuple(float(f"{digit}e{power}") for power in range(-5, 1) for digit in (1, 3)) + (10.0,)
+
+
+def param_control(param: Param, value: Any, key: str, make: Make, disabled: bool = False) -> None:
+    """The widget for one parameter; a new value goes through `make`."""
+    label = (param.label or param.name.replace("_", " ")).strip()
+    shown = {"key": key, "help": param.help or None, "disabled": disabled}
+    if param.kind == "pair":
+        _pair_control(param, value, key, make, label, disabled)
+        return
+    if param.kind == "bool":
+        st.session_state[key] = value
+        st.toggle(label, on_change=on_change(key, make), **shown)
+    elif param.kind == "choice":
+        st.session_state[key] = value
+        st.selectbox(label, param.choices, format_func=str, on_change=on_change(key, make), **shown)
+    elif param.scale == "log":
+        _log_control(param, value, key, make, label, shown)
+    elif param.kind == "float" and param.low is not None and param.high is not None and param.high - param.low <= 1:
+        st.session_state[key] = float(value)
+        st.slider(label, param.low, param.high, step=0.01, on_change=on_change(key, make), **shown)
+    else:
+        st.session_state[key] = value
+        step: Any = 1 if param.kind == "int" else 0.1
+        st.number_input(
+            label,
+            None if param.low is None else type(step)(param.low),
+            None if param.high is None else type(step)(param.high),
+            step=step,
+            format="%d" if param.kind == "int" else "%g",
+            on_change=on_change(key, make),
+            **shown,
+        )
+
+
+def _log_control(param: Param, value: float, key: str, make: Make, label: str, shown: dict[str, Any]) -> None:
+    """Usual sizes to pick from, and any other number typed in."""
+    usual = [rate for rate in RATES if (param.low or 0) <= rate <= (param.high or rate)]
+    options = sorted({*([0.0] if param.low == 0 and param.name != "lr" else []), *usual, float(value)})
+    st.session_state[key] = float(value)
+
+    def typed(old: Experiment, given: Any) -> Experiment:
+        return make(old, number(given, label))
+
+    st.selectbox(
+        label,
+        options,
+        format_func=lambda rate: f"{rate:g}" if isinstance(rate, float) else str(rate),
+        accept_new_options=True,
+        on_change=on_change(key, typed),
+        **shown,
+    )
+
+
+def number(given: Any, label: str) -> float:
+    """What was typed, as a number; `1e-3`, `0,001` and `1/1000` are all fine.
+
+    Raises:
+        ValueError: it is no number.
+    """
+    text = str(given).strip().replace(",", ".")
+    if match := re.fullmatch(r"([\d.]+)\s*/\s*([\d.]+)", text):
+        numerator, denominator = match.groups()
+        text = str(float(numerator) / float(denominator)) if float(denominator) else "nan"
+    try:
+        return float(text)
+    except ValueError:
+        raise ValueError(f"{label}: {text[:40]!r} is not a number; type one such as 0.01 or 1e-3.") from None
+
+
+def _pair_control(param: Param, value: Any, key: str, make: Make, label: str, disabled: bool) -> None:
+    for index, column in enumerate(st.columns(2)):
+        one = replace(param, kind="float", scale="linear", label=f"{label} {index + 1}", high=param.high)
+
+        def set_one(old: Experiment, given: float, index: int = index) -> Experiment:
+            return make(old, tuple(given if i == index else other for i, other in enumerate(value)))
+
+        with column:
+            param_control(replace(one, low=param.low), value[index], f"{key}-{index}", set_one, disabled)
+
+
+def part_params(part: Part, key: str, make: Make, skip: tuple[str, ...] = ()) -> None:
+    """A widget for every argument of a part but those in `skip`; `make` takes the changed part."""
+    for param in part.entry.params:
+        if param.name in skip:
+            continue
+
+        def set_argument(old: Experiment, value: Any, name: str = param.name) -> Experiment:
+            return make(old, part.set(**{name: value}))
+
+        param_control(param, part[param.name], f"{key}-{param.name}", set_argument)
+
+
+def entry_select(label: str, registry: Mapping[str, Entry], value: str, key: str, make: Make, **shown: Any) -> None:
+    """A select box over a registry, with the chosen entry's summary as help."""
+    st.session_state[key] = value
+    st.selectbox(
+        label,
+        list(registry),
+        format_func=lambda name: registry[name].title,
+        help=registry[value].summary,
+        on_change=on_change(key, make),
+        **shown,
+    )

@@ -1,0 +1,171 @@
+"""The controls of the Train page: what to learn from, and how."""
+
+import streamlit as st
+
+from playground.catalog import DATASETS, FEATURES, LOSSES, OPTIMIZERS, SCHEDULERS
+from playground.fit import fitted
+from playground.spec import (
+    FRACTION,
+    TRAINING,
+    Args,
+    DataSpec,
+    Experiment,
+    LossSpec,
+    OptimizerSpec,
+    SchedulerSpec,
+)
+from playground.ui.controls import entry_select, param_control, part_params
+from playground.ui.session import change, on_change
+
+NO_SCHEDULE = "constant"
+
+
+def data_panel(experiment: Experiment) -> None:
+    """Data set, its size and noise, the split and the inputs. Every change here starts training anew."""
+    data = experiment.data
+    _heading("Data", "A change here starts training anew, from step 0.")
+    st.session_state["data"] = data.name
+    st.selectbox(
+        "Data set",
+        list(DATASETS),
+        format_func=lambda name: f"{DATASETS[name].title} · {DATASETS[name].group.lower()}",
+        help=f"{data.entry.summary} Choosing another one adapts the output layer and the loss.",
+        on_change=on_change("data", choose_dataset),
+    )
+    params = [param for param in data.entry.params if param.low != param.high]
+    places = st.columns(2) if len(params) > 1 else [st.container()]
+    for index, param in enumerate(params):
+        with places[index % len(places)]:
+
+            def set_argument(old: Experiment, value: object, name: str = param.name) -> Experiment:
+                return fitted(old.but(data=old.data.set(**{name: value})))  # type: ignore[arg-type]
+
+            param_control(param, data[param.name], f"data-{param.name}", set_argument)
+    st.session_state["data-split"] = round(100 * data.train_fraction)
+    st.slider(
+        "Points to train on",
+        round(100 * (FRACTION.low or 0)),
+        100,
+        step=5,
+        format="%d %%",
+        key="data-split",
+        help="The other points validate: the network never trains on them.",
+        on_change=on_change("data-split", lambda old, share: old.but(data=old.data.but(train_fraction=share / 100))),
+    )
+    if data.features:
+        st.session_state["data-features"] = list(data.features)
+        st.pills(
+            "Inputs",
+            list(FEATURES),
+            selection_mode="multi",
+            required=True,
+            format_func=lambda name: FEATURES[name],
+            key="data-features",
+            help="What the network sees of a point.",
+            on_change=on_change("data-features", _set_features),
+        )
+    st.button(
+        "New points",
+        icon=":material/casino:",
+        key="new-points",
+        help="Draw other points and another split.",
+        on_click=change,
+        args=(lambda old: old.but(data=old.data.but(seed=old.data.seed + 1)),),
+    )
+
+
+def _set_features(old: Experiment, names: list[str]) -> Experiment:
+    return old.but(data=old.data.but(features=tuple(names)))
+
+
+def choose_dataset(old: Experiment, name: str) -> Experiment:
+    """The same network on other data: the output and the loss follow the task.
+
+    Between sets of different kinds (a table after a plane) hardly anything would fit, so the starter is taken.
+    """
+    starter = Experiment.starter(name)
+    if DATASETS[name].view != old.data.entry.view or name == "xor4" or old.data.name == "xor4":
+        return starter.but(seed=old.seed)
+    data = DataSpec(
+        name=name,
+        args=Args({key: value for key, value in old.data.args.items() if key in starter.data.args and key != "n"}),
+        features=old.data.features,
+        train_fraction=old.data.train_fraction,
+        seed=old.data.seed,
+    )
+    return fitted(old.but(data=data))
+
+
+def learning_panel(experiment: Experiment) -> None:
+    """Loss, optimizer, rate, batches and schedule. All but the loss change while the run plays."""
+    _heading("Learn", "The loss starts training anew; everything else takes effect while the run goes on.")
+    optimizer, training = experiment.optimizer, experiment.training
+    left, right = st.columns(2)
+    with left:
+        entry_select(
+            "Optimizer",
+            OPTIMIZERS,
+            optimizer.name,
+            "optimizer",
+            lambda old, name: old.but(optimizer=_optimizer(old, name)),
+        )
+        param_control(TRAINING["batch_size"], training.batch_size, "batch_size", _training("batch_size"))
+    with right:
+        lr = optimizer.entry.params[0]
+        param_control(lr, optimizer["lr"], "lr", lambda old, rate: old.but(optimizer=old.optimizer.set(lr=rate)))
+        entry_select(
+            "Loss :material/restart_alt:", LOSSES, experiment.loss.name, "loss", lambda old, name: old.but(loss=LossSpec(name=name))
+        )  # fmt: skip
+    left, right = st.columns(2, vertical_alignment="bottom")
+    with left:
+        schedule = experiment.scheduler.name if experiment.scheduler else NO_SCHEDULE
+        st.session_state["schedule"] = schedule
+        st.selectbox(
+            "Schedule",
+            [NO_SCHEDULE, *SCHEDULERS],
+            key="schedule",
+            help=SCHEDULERS[schedule].summary if schedule in SCHEDULERS else "The learning rate stays as it is.",
+            on_change=on_change("schedule", _set_schedule),
+        )
+    with right, st.popover("More", icon=":material/tune:", help="Every other setting of the loop.", width="stretch"):
+        more_settings(experiment)
+
+
+def more_settings(experiment: Experiment) -> None:
+    """Every other argument of the optimizer, the schedule, the loss and the loop."""
+    if experiment.optimizer.entry.params[1:]:
+        st.caption(f"**{experiment.optimizer.name}** · ${experiment.optimizer.entry.formula}$")
+        part_params(experiment.optimizer, "optimizer", lambda old, part: old.but(optimizer=part), skip=("lr",))
+    if experiment.scheduler:
+        st.caption(f"**{experiment.scheduler.name}** · ${experiment.scheduler.entry.formula}$")
+        part_params(experiment.scheduler, "scheduler", lambda old, part: old.but(scheduler=part))
+    if experiment.loss.entry.params:
+        st.caption(f"**{experiment.loss.name}** :material/restart_alt:")
+        part_params(experiment.loss, "loss", lambda old, part: old.but(loss=part))
+    st.caption("**The loop**")
+    for name, param in TRAINING.items():
+        if name != "batch_size":
+            param_control(param, getattr(experiment.training, name), name, _training(name))
+
+
+def _training(name: str):
+    def make(old: Experiment, value: object) -> Experiment:
+        return old.but(training=old.training.but(**{name: value}))
+
+    return make
+
+
+def _optimizer(old: Experiment, name: str) -> OptimizerSpec:
+    """Another optimizer with its own usual rate: one rate for all means nothing."""
+    usual = {"Adam": 0.01, "AdamW": 0.01, "NAdam": 0.01, "RAdam": 0.01, "Adamax": 0.01, "SGD": 0.03, "Adagrad": 0.1}
+    return OptimizerSpec(name=name, args=Args({"lr": usual[name]} if name in usual else {}))
+
+
+def _set_schedule(old: Experiment, name: str) -> Experiment:
+    if name == NO_SCHEDULE:
+        return old.but(scheduler=None)
+    return old.but(scheduler=SchedulerSpec(name=name))
+
+
+def _heading(title: str, note: str) -> None:
+    st.markdown(f"**{title}**", help=note)

@@ -1,0 +1,114 @@
+"""What one visitor's session holds: the experiment, the handle of its run, and what went wrong last.
+
+The experiment is the only source of truth. Before every run of a page the widgets' values are set from it, and a
+changed widget makes a new experiment; one that cannot be made leaves everything as it was and says why.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import streamlit as st
+
+from playground.engine import Engine, Handle
+from playground.fit import Finding, findings
+from playground.spec import Experiment, needs_reset
+
+EXPERIMENT = "experiment"
+HANDLE = "handle"
+ADDRESS = "address"
+MISTAKE = "mistake"
+SPEED = "speed"
+
+Change = Callable[[Experiment], Experiment]
+
+
+@st.cache_resource(show_spinner=False)
+def engine() -> Engine:
+    """The one engine of this server, started with the first visitor."""
+    return Engine()
+
+
+def experiment() -> Experiment:
+    """The visitor's experiment: from the address bar at first, and again whenever that was changed by hand."""
+    address = st.query_params.to_dict()
+    if EXPERIMENT not in st.session_state or address != st.session_state[ADDRESS]:
+        _open_address(address)
+    return st.session_state[EXPERIMENT]
+
+
+def _open_address(address: dict[str, str]) -> None:
+    try:
+        wanted = Experiment.from_query(address)
+    except ValueError as error:
+        wanted = Experiment()
+        st.session_state[MISTAKE] = f"This link cannot be opened as it is, so here is the default experiment. {error}"
+    st.session_state[ADDRESS] = address
+    if EXPERIMENT in st.session_state:
+        _adopt(wanted)
+    else:
+        st.session_state[EXPERIMENT] = wanted
+
+
+def write_address() -> None:
+    """Make the address bar reproduce what is on screen; the default experiment needs no words."""
+    wanted = st.session_state[EXPERIMENT]
+    address = {} if wanted == Experiment() else wanted.to_query()
+    if address != st.query_params.to_dict():
+        st.query_params.from_dict(address)
+    st.session_state[ADDRESS] = address
+
+
+def handle() -> Handle:
+    """The run of this session; opened with the first page, closed when the session is forgotten."""
+    if HANDLE not in st.session_state:
+        st.session_state[HANDLE] = engine().open(st.session_state[EXPERIMENT])
+    return st.session_state[HANDLE]
+
+
+def change(make: Change) -> None:
+    """Replace the experiment by what `make` makes of it, or keep it and remember the mistake."""
+    try:
+        _adopt(make(st.session_state[EXPERIMENT]))
+    except ValueError as error:
+        st.session_state[MISTAKE] = str(error)
+
+
+def _adopt(new: Experiment) -> None:
+    """Take over an experiment: the run goes on with it, starts anew, or waits until it fits."""
+    old, run = st.session_state[EXPERIMENT], handle()
+    if any(finding.fatal for finding in findings(new)):
+        run.pause()
+    elif needs_reset(run.experiment, new):
+        run.open(new)
+    elif run.experiment != new:
+        run.update(new)
+    if new != old:
+        st.session_state[EXPERIMENT] = new
+
+
+def take_mistake() -> str:
+    """The sentence about the last input that could not be used, once."""
+    return st.session_state.pop(MISTAKE, "")
+
+
+def open_findings() -> list[Finding]:
+    """What does not fit in the experiment on screen."""
+    return findings(st.session_state[EXPERIMENT])
+
+
+def on_change(key: str, make: Callable[[Experiment, Any], Experiment]) -> Callable[[], None]:
+    """A widget callback: the new value of the widget `key` makes a new experiment."""
+
+    def changed() -> None:
+        value = st.session_state[key]
+        change(lambda old: make(old, value))
+
+    return changed
+
+
+def show_finding(finding: Finding) -> None:
+    """The sentence, and the button that mends it."""
+    with st.container(horizontal=True, vertical_alignment="center"):
+        (st.error if finding.fatal else st.warning)(finding.message, width="stretch")
+        if finding.fix is not None:
+            st.button(finding.cure, key=f"fix-{finding.cure}", on_click=change, args=(lambda old: finding.fix or old,))

@@ -1,0 +1,47 @@
+"""What does not fit is said with its cure, and the cure cures."""
+
+import pytest
+
+from playground.catalog import DATASETS, LOSSES
+from playground.fit import findings, fitted
+from playground.spec import Experiment, LossSpec
+
+CASES = {
+    "softmax twice": ("data=iris&net=Linear~ReLU~Linear.3~Softmax&loss=CrossEntropyLoss", "applied twice", False),
+    "sigmoid twice": ("data=circle&net=Linear~Tanh~Linear.1~Sigmoid&loss=BCEWithLogitsLoss", "applied twice", False),
+    "no probability": ("data=circle&net=Linear~Tanh~Linear.1&loss=BCELoss", "BCELoss takes probabilities", True),
+    "broadcast": ("data=sine&net=Linear~Tanh~Linear.1~Flatten.0&loss=MSELoss", "broadcasts them to (N, N)", False),
+    "flat logits": ("data=circle&net=Linear~Tanh~Linear.1~Flatten.0", "remove Flatten", True),
+    "too few outputs": ("data=iris&net=Linear~ReLU~Linear.2&loss=CrossEntropyLoss", "set the last Linear to 3", True),
+    "too many outputs": ("data=sine&net=Linear~ReLU~Linear.4&loss=MSELoss", "set the last Linear to 1", True),
+    "no output layer": ("data=iris&net=ReLU&loss=MSELoss", "set the last Linear to 3", True),
+    "classes for values": ("data=sine&net=Linear~ReLU~Linear.1&loss=CrossEntropyLoss", "use MSELoss", True),
+    "mixed samples": ("data=circle&net=Linear~Flatten.0~Linear.1", "mixes the samples", True),
+    "batch of one": ("data=circle.102&net=Linear~BatchNorm1d~Linear.1&batch=10", "at least 2 samples", True),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_each_mistake_is_found_and_its_cure_cures(name):
+    query, part, fatal = CASES[name]
+    experiment = Experiment.from_query(query)
+    found = findings(experiment)
+    first = found[0]
+    assert part in first.message
+    assert first.fatal is fatal
+    assert first.cure
+    assert first.fix is not None
+    assert first.message not in [finding.message for finding in findings(first.fix)]
+
+
+@pytest.mark.parametrize("name", DATASETS)
+def test_starters_have_nothing_to_mend(name):
+    assert findings(Experiment.starter(name)) == []
+
+
+@pytest.mark.parametrize("name", DATASETS)
+@pytest.mark.parametrize("loss", LOSSES)
+def test_a_network_can_be_fitted_to_any_data(name, loss):
+    experiment = Experiment.starter("spiral").but(loss=LossSpec(name=loss))
+    data = Experiment.starter(name).data
+    assert not any(finding.fatal for finding in findings(fitted(experiment.but(data=data))))
