@@ -113,6 +113,7 @@ def entry_select(label: str, registry: Mapping[str, Entry], value: str, key: str
         label,
         list(registry),
         format_func=lambda name: registry[name].title,
+        key=key,
         help=registry[value].summary,
         on_change=on_change(key, make),
         **shown,

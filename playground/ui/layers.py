@@ -10,27 +10,23 @@ from playground.spec import Experiment, LayerSpec
 from playground.ui.controls import param_control
 from playground.ui.session import change, on_change
 
-CARD_WIDTH = 168
+CARD_WIDTH = 152
 
 
 def layer_cards(experiment: Experiment) -> None:
     """One card per layer, input to output. Every change here starts training anew."""
     reports = _reports(experiment)
-    total = sum(report.parameters for report in reports)
-    with st.container(horizontal=True, vertical_alignment="center", gap="small"):
-        st.markdown(
-            "**Layers**",
-            help="A change here starts training anew, from step 0. Input sizes are inferred.",
-            width="content",
-        )
-        st.caption(
-            f"{shape_text(experiment.data.input_shape)} → {_output(reports)} · {total:,} parameters", width="content"
-        )
-    with st.container(horizontal=True, gap="small", key="layer-cards"):
+    with st.container(horizontal=True, gap="xsmall", key="layer-cards"):
+        with st.container(width=150, gap="xxsmall"):
+            total = sum(report.parameters for report in reports)
+            st.caption(
+                f"**Layers** :material/restart_alt: · {total:,} parameters",
+                help="A change here starts training anew, from step 0. Input sizes are inferred.",
+            )
+            _add_buttons()
         for index, layer in enumerate(experiment.layers):
-            with st.container(border=True, width=CARD_WIDTH, gap="xsmall", key=f"layer-{index}"):
-                _card(experiment, index, layer, reports[index] if index < len(reports) else None)
-        _add_menu()
+            with st.container(border=True, width=CARD_WIDTH, gap="xxsmall", key=f"layer-{index}"):
+                _card(index, layer, reports[index] if index < len(reports) else None, len(experiment.layers))
 
 
 def _reports(experiment: Experiment) -> list[LayerReport]:
@@ -41,51 +37,60 @@ def _reports(experiment: Experiment) -> list[LayerReport]:
         return outline(experiment.layers[: error.index], experiment.data.input_shape)
 
 
-def _output(reports: list[LayerReport]) -> str:
-    return shape_text(reports[-1].out_shape) if reports else "?"
-
-
-def _card(experiment: Experiment, index: int, layer: LayerSpec, report: LayerReport | None) -> None:
-    kind_key = f"layer-{index}-kind"
-    st.session_state[kind_key] = layer.name
-    st.selectbox(
-        f"Layer {index + 1}",
-        list(LAYERS),
-        key=kind_key,
-        label_visibility="collapsed",
-        help=layer.entry.summary,
-        on_change=on_change(kind_key, lambda old, name: _replaced(old, index, LayerSpec(name=name))),
-    )
-    with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
-        if report is None:
-            st.caption("?", width="stretch")
-        else:
-            count = f"{report.parameters:,}" if report.parameters else "no"
-            st.caption(f"{shape_text(report.out_shape)}  \n{count} parameters", width="stretch")
+def _card(index: int, layer: LayerSpec, report: LayerReport | None, count: int) -> None:
+    """Kind and first argument, then the shape of what comes out, the parameters, and the popover with the rest."""
+    kind = f"layer-{index}-kind"
+    with st.container(horizontal=True, gap="xxsmall", vertical_alignment="center", wrap=False):
+        st.session_state[kind] = layer.name
+        st.selectbox(
+            f"Layer {index + 1}",
+            list(LAYERS),
+            key=kind,
+            label_visibility="collapsed",
+            width="stretch",
+            on_change=on_change(kind, lambda old, name: _replaced(old, index, LayerSpec(name=name))),
+        )
         with st.popover(
             "",
-            icon=":material/tune:",
+            icon=":material/more_vert:",
             type="tertiary",
             help=f"Options and place of layer {index + 1}",
             key=f"layer-{index}-more",
         ):
-            _options(experiment, index, layer)
+            _options(index, layer, count)
+    with st.container(horizontal=True, gap="xxsmall", vertical_alignment="center", wrap=False):
+        parameters = f"{report.parameters:,} params" if report and report.parameters else "no params"
+        st.caption(f"{shape_text(report.out_shape) if report else '?'}  \n{parameters}", width="stretch")
+        if layer.entry.role == "units":
+            param = layer.entry.params[0]
+            key = f"layer-{index}-units"
+            st.session_state[key] = layer[param.name]
+            st.number_input(
+                param.label,
+                int(param.low or 1),
+                int(param.high or 1),
+                key=key,
+                label_visibility="collapsed",
+                width=62,
+                on_change=on_change(
+                    key, lambda old, n: _replaced(old, index, old.layers[index].set(**{param.name: n}))
+                ),
+            )
 
 
-def _options(experiment: Experiment, index: int, layer: LayerSpec) -> None:
+def _options(index: int, layer: LayerSpec, count: int) -> None:
     """What a card's popover offers: the layer's own arguments, and its place."""
     st.markdown(f"**{layer.name}** · ${layer.entry.formula}$")
     st.caption(f"{layer.entry.summary} [Manual]({layer.entry.doc})")
-    for param in layer.entry.params:
+    for param in layer.entry.params[1 if layer.entry.role == "units" else 0 :]:
 
         def set_argument(old: Experiment, value: Any, name: str = param.name) -> Experiment:
             return _replaced(old, index, old.layers[index].set(**{name: value}))
 
         param_control(param, layer[param.name], f"layer-{index}-{param.name}", set_argument)
-    last = len(experiment.layers) - 1
     with st.container(horizontal=True, gap="xsmall"):
         _move("Left", ":material/arrow_back:", index, index - 1, disabled=index == 0)
-        _move("Right", ":material/arrow_forward:", index, index + 1, disabled=index == last)
+        _move("Right", ":material/arrow_forward:", index, index + 1, disabled=index == count - 1)
         st.button(
             "Duplicate",
             key=f"layer-{index}-duplicate",
@@ -97,7 +102,7 @@ def _options(experiment: Experiment, index: int, layer: LayerSpec) -> None:
             "Remove",
             key=f"layer-{index}-remove",
             icon=":material/delete:",
-            disabled=last == 0,
+            disabled=count == 1,
             on_click=change,
             args=(lambda old: old.but(layers=old.layers[:index] + old.layers[index + 1 :]),),
         )
@@ -116,26 +121,25 @@ def _replaced(old: Experiment, index: int, layer: LayerSpec) -> Experiment:
     return old.but(layers=(*old.layers[:index], layer, *old.layers[index + 1 :]))
 
 
-def _add_menu() -> None:
-    with st.container(width=CARD_WIDTH, gap="xsmall"):
-        st.button(
-            "Hidden layer",
-            icon=":material/add:",
-            key="add-hidden",
-            width="stretch",
-            help="A Linear layer of 8 units and its activation, before the output.",
-            on_click=change,
-            args=(_with_hidden,),
-        )
-        st.menu_button(
-            "Other layer",
-            list(LAYERS),
-            icon=":material/add:",
-            key="add-layer",
-            width="stretch",
-            help="Any layer, before the output. Its card moves it elsewhere.",
-            on_click=lambda: change(lambda old: _inserted(old, LayerSpec(name=st.session_state["add-layer"]))),
-        )
+def _add_buttons() -> None:
+    st.button(
+        "Hidden layer",
+        icon=":material/add:",
+        key="add-hidden",
+        width="stretch",
+        help="A Linear layer of 8 units and its activation, before the output.",
+        on_click=change,
+        args=(_with_hidden,),
+    )
+    st.menu_button(
+        "Other layer",
+        list(LAYERS),
+        icon=":material/add:",
+        key="add-layer",
+        width="stretch",
+        help="Any layer, before the output. Its card moves it elsewhere.",
+        on_click=lambda: change(lambda old: _inserted(old, LayerSpec(name=st.session_state["add-layer"]))),
+    )
 
 
 def _output_index(experiment: Experiment) -> int:

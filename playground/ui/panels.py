@@ -3,6 +3,7 @@
 import streamlit as st
 
 from playground.catalog import DATASETS, FEATURES, LOSSES, OPTIMIZERS, SCHEDULERS
+from playground.catalog.base import Value
 from playground.fit import fitted
 from playground.spec import (
     FRACTION,
@@ -14,42 +15,56 @@ from playground.spec import (
     OptimizerSpec,
     SchedulerSpec,
 )
-from playground.ui.controls import entry_select, param_control, part_params
+from playground.ui.controls import Make, entry_select, param_control, part_params
 from playground.ui.session import change, on_change
 
+RESTARTS = ":material/restart_alt:"
+"""Marks what starts training anew."""
 NO_SCHEDULE = "constant"
 
 
 def data_panel(experiment: Experiment) -> None:
     """Data set, its size and noise, the split and the inputs. Every change here starts training anew."""
     data = experiment.data
-    _heading("Data", "A change here starts training anew, from step 0.")
+    with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+        st.markdown(f"**Data** {RESTARTS}", help="A change here starts training anew, from step 0.", width="content")
+        st.button(
+            "New points",
+            icon=":material/casino:",
+            key="new-points",
+            type="tertiary",
+            help="Draw other points and another split.",
+            on_click=change,
+            args=(lambda old: old.but(data=old.data.but(seed=old.data.seed + 1)),),
+        )
     st.session_state["data"] = data.name
     st.selectbox(
         "Data set",
         list(DATASETS),
         format_func=lambda name: f"{DATASETS[name].title} · {DATASETS[name].group.lower()}",
-        help=f"{data.entry.summary} Choosing another one adapts the output layer and the loss.",
+        key="data",
+        help="Choosing another one adapts the output layer and the loss.",
+        label_visibility="collapsed",
         on_change=on_change("data", choose_dataset),
     )
-    params = [param for param in data.entry.params if param.low != param.high]
-    places = st.columns(2) if len(params) > 1 else [st.container()]
-    for index, param in enumerate(params):
-        with places[index % len(places)]:
+    st.caption(data.entry.summary)
+    for param in data.entry.params:
+        if param.low == param.high:
+            continue
 
-            def set_argument(old: Experiment, value: object, name: str = param.name) -> Experiment:
-                return fitted(old.but(data=old.data.set(**{name: value})))  # type: ignore[arg-type]
+        def set_argument(old: Experiment, value: Value, name: str = param.name) -> Experiment:
+            return fitted(old.but(data=old.data.set(**{name: value})))
 
-            param_control(param, data[param.name], f"data-{param.name}", set_argument)
+        param_control(param, data[param.name], f"data-{param.name}", set_argument)
     st.session_state["data-split"] = round(100 * data.train_fraction)
     st.slider(
-        "Points to train on",
+        "Training share",
         round(100 * (FRACTION.low or 0)),
         100,
         step=5,
         format="%d %%",
         key="data-split",
-        help="The other points validate: the network never trains on them.",
+        help="Share of the points to train on. The others validate: the network never trains on them.",
         on_change=on_change("data-split", lambda old, share: old.but(data=old.data.but(train_fraction=share / 100))),
     )
     if data.features:
@@ -58,23 +73,16 @@ def data_panel(experiment: Experiment) -> None:
             "Inputs",
             list(FEATURES),
             selection_mode="multi",
-            required=True,
             format_func=lambda name: FEATURES[name],
             key="data-features",
             help="What the network sees of a point.",
             on_change=on_change("data-features", _set_features),
         )
-    st.button(
-        "New points",
-        icon=":material/casino:",
-        key="new-points",
-        help="Draw other points and another split.",
-        on_click=change,
-        args=(lambda old: old.but(data=old.data.but(seed=old.data.seed + 1)),),
-    )
 
 
 def _set_features(old: Experiment, names: list[str]) -> Experiment:
+    if not names:
+        raise ValueError("Inputs: the network needs at least one; choose another one before you remove this.")
     return old.but(data=old.data.but(features=tuple(names)))
 
 
@@ -96,39 +104,43 @@ def choose_dataset(old: Experiment, name: str) -> Experiment:
     return fitted(old.but(data=data))
 
 
-def learning_panel(experiment: Experiment) -> None:
-    """Loss, optimizer, rate, batches and schedule. All but the loss change while the run plays."""
-    _heading("Learn", "The loss starts training anew; everything else takes effect while the run goes on.")
+def learning_bar(experiment: Experiment) -> None:
+    """Optimizer, rate, batches, schedule and loss in one row. All but the loss change while the run plays."""
     optimizer, training = experiment.optimizer, experiment.training
-    left, right = st.columns(2)
-    with left:
-        entry_select(
-            "Optimizer",
-            OPTIMIZERS,
-            optimizer.name,
-            "optimizer",
-            lambda old, name: old.but(optimizer=_optimizer(old, name)),
-        )
-        param_control(TRAINING["batch_size"], training.batch_size, "batch_size", _training("batch_size"))
-    with right:
-        lr = optimizer.entry.params[0]
-        param_control(lr, optimizer["lr"], "lr", lambda old, rate: old.but(optimizer=old.optimizer.set(lr=rate)))
-        entry_select(
-            "Loss :material/restart_alt:", LOSSES, experiment.loss.name, "loss", lambda old, name: old.but(loss=LossSpec(name=name))
-        )  # fmt: skip
-    left, right = st.columns(2, vertical_alignment="bottom")
-    with left:
-        schedule = experiment.scheduler.name if experiment.scheduler else NO_SCHEDULE
-        st.session_state["schedule"] = schedule
-        st.selectbox(
-            "Schedule",
-            [NO_SCHEDULE, *SCHEDULERS],
-            key="schedule",
-            help=SCHEDULERS[schedule].summary if schedule in SCHEDULERS else "The learning rate stays as it is.",
-            on_change=on_change("schedule", _set_schedule),
-        )
-    with right, st.popover("More", icon=":material/tune:", help="Every other setting of the loop.", width="stretch"):
-        more_settings(experiment)
+    rate = optimizer.entry.params[0]
+    schedule = experiment.scheduler.name if experiment.scheduler else NO_SCHEDULE
+    with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="learning"):
+        with st.container(width=130):
+            entry_select(
+                "Optimizer",
+                OPTIMIZERS,
+                optimizer.name,
+                "optimizer",
+                lambda old, name: old.but(optimizer=_optimizer(name)),
+            )
+        with st.container(width=120):
+            param_control(rate, optimizer["lr"], "lr", lambda old, lr: old.but(optimizer=old.optimizer.set(lr=lr)))
+        with st.container(width=130):
+            param_control(TRAINING["batch_size"], training.batch_size, "batch_size", _training("batch_size"))
+        with st.container(width=170):
+            st.session_state["schedule"] = schedule
+            st.selectbox(
+                "Schedule",
+                [NO_SCHEDULE, *SCHEDULERS],
+                key="schedule",
+                help=SCHEDULERS[schedule].summary if schedule in SCHEDULERS else "The learning rate stays as it is.",
+                on_change=on_change("schedule", _set_schedule),
+            )
+        with st.container(width=200):
+            entry_select(
+                f"Loss {RESTARTS}",
+                LOSSES,
+                experiment.loss.name,
+                "loss",
+                lambda old, name: old.but(loss=LossSpec(name=name)),
+            )
+        with st.popover("More", icon=":material/tune:", help="Every other setting of the loop.", key="more"):
+            more_settings(experiment)
 
 
 def more_settings(experiment: Experiment) -> None:
@@ -155,7 +167,7 @@ def _training(name: str):
     return make
 
 
-def _optimizer(old: Experiment, name: str) -> OptimizerSpec:
+def _optimizer(name: str) -> OptimizerSpec:
     """Another optimizer with its own usual rate: one rate for all means nothing."""
     usual = {"Adam": 0.01, "AdamW": 0.01, "NAdam": 0.01, "RAdam": 0.01, "Adamax": 0.01, "SGD": 0.03, "Adagrad": 0.1}
     return OptimizerSpec(name=name, args=Args({"lr": usual[name]} if name in usual else {}))
@@ -165,7 +177,3 @@ def _set_schedule(old: Experiment, name: str) -> Experiment:
     if name == NO_SCHEDULE:
         return old.but(scheduler=None)
     return old.but(scheduler=SchedulerSpec(name=name))
-
-
-def _heading(title: str, note: str) -> None:
-    st.markdown(f"**{title}**", help=note)

@@ -5,7 +5,6 @@ import time
 import streamlit as st
 
 from playground.engine import Snapshot
-from playground.spec import Experiment
 from playground.ui.live import live_code, live_view
 from playground.ui.session import SPEED, change, handle
 
@@ -79,7 +78,7 @@ def _toggle() -> None:
         run.play()
 
 
-def live_picture(experiment: Experiment) -> None:
+def live_picture() -> None:
     """The moving picture; it asks for news while the run plays, and not otherwise."""
     run = handle()
     live_code()

@@ -86,11 +86,6 @@ def _adopt(new: Experiment) -> None:
         st.session_state[EXPERIMENT] = new
 
 
-def take_mistake() -> str:
-    """The sentence about the last input that could not be used, once."""
-    return st.session_state.pop(MISTAKE, "")
-
-
 def open_findings() -> list[Finding]:
     """What does not fit in the experiment on screen."""
     return findings(st.session_state[EXPERIMENT])
@@ -106,9 +101,16 @@ def on_change(key: str, make: Callable[[Experiment, Any], Experiment]) -> Callab
     return changed
 
 
-def show_finding(finding: Finding) -> None:
-    """The sentence, and the button that mends it."""
-    with st.container(horizontal=True, vertical_alignment="center"):
-        (st.error if finding.fatal else st.warning)(finding.message, width="stretch")
-        if finding.fix is not None:
-            st.button(finding.cure, key=f"fix-{finding.cure}", on_click=change, args=(lambda old: finding.fix or old,))
+def show_problems(found: list[Finding]) -> None:
+    """The last input that could not be used, once, and what does not fit, with the buttons that mend it."""
+    if mistake := st.session_state.pop(MISTAKE, ""):
+        st.error(mistake, icon=":material/error:")
+    for number, finding in enumerate(found):
+        with st.container(horizontal=True, vertical_alignment="center", key=f"finding-{number}"):
+            (st.error if finding.fatal else st.warning)(finding.message, width="stretch")
+            if finding.fix is not None:
+                st.button(finding.cure, key=f"fix-{number}", on_click=change, args=(_adopting(finding.fix),))
+
+
+def _adopting(wanted: Experiment) -> Change:
+    return lambda old: wanted

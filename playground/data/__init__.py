@@ -1,0 +1,83 @@
+"""From a `DataSpec` to arrays that are ready to train on.
+
+>>> from playground.spec import DataSpec
+>>> load(DataSpec(name="spiral")).x_train.shape
+(250, 2)
+"""
+
+from dataclasses import dataclass, fields
+from importlib import import_module
+
+import numpy as np
+
+from playground.catalog import DATASETS
+from playground.data.features import features_of
+from playground.spec import DataSpec
+
+__all__ = ["DATASETS", "Dataset", "features_of", "load"]
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """A data set with its features computed, split and standardised. The arrays cannot be written to.
+
+    Attributes:
+        x_train, x_val: inputs, (n, *input_shape) float32.
+        y_train, y_val: class numbers, (n,) int64; for a regression values, (n,) float32.
+        raw_train, raw_val: what the inputs were made from, (n, entry.inputs) float64, not standardised.
+        index_train, index_val: position in the set before it was split, (n,) int64.
+        y_mean, y_std: original target = y * y_std + y_mean (0 and 1 where targets are not standardised).
+    """
+
+    x_train: np.ndarray
+    x_val: np.ndarray
+    y_train: np.ndarray
+    y_val: np.ndarray
+    raw_train: np.ndarray
+    raw_val: np.ndarray
+    index_train: np.ndarray
+    index_val: np.ndarray
+    y_mean: float = 0.0
+    y_std: float = 1.0
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            if isinstance(array := getattr(self, field.name), np.ndarray):
+                array.flags.writeable = False
+
+
+def load(spec: DataSpec) -> Dataset:
+    """The data that `spec` describes; the same spec gives the same arrays.
+
+    One generator, seeded with `spec.seed`, draws the points and then the permutation whose first
+    `spec.train_count` entries are the training part. Means and standard deviations are those of the training
+    part alone, so that nothing of the validation part is known while training.
+    """
+    entry = spec.entry
+    module, _, function = entry.target.rpartition(".")
+    rng = np.random.default_rng(spec.seed)
+    raw, y = getattr(import_module(module), function)(**spec.args, rng=rng)
+    count = spec.args["n"]
+    assert raw.shape == (count, entry.inputs), f"{spec.name} gave points of shape {raw.shape}"
+    assert y.shape == (count,), f"{spec.name} gave targets of shape {y.shape}"
+
+    order = rng.permutation(count)
+    train, val = order[: spec.train_count], order[spec.train_count :]
+
+    regression = entry.task == "regression"
+    x = features_of(raw, spec.features) if spec.features else raw
+    y_mean, y_std = 0.0, 1.0
+    if entry.standardize:
+        mean, std = _statistics(x[train])
+        x = (x - mean) / std
+        if regression:
+            y_mean, y_std = map(float, _statistics(y[train]))
+            y = (y - y_mean) / y_std
+    x = x.astype(np.float32)
+    y = y.astype(np.float32 if regression else np.int64)
+    return Dataset(x[train], x[val], y[train], y[val], raw[train], raw[val], train, val, y_mean, y_std)
+
+
+def _statistics(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Mean and standard deviation of every column; 1 for a constant column, whose computed one may be rounding."""
+    return values.mean(axis=0), np.where(np.ptp(values, axis=0) == 0, 1.0, values.std(axis=0))
