@@ -30,8 +30,9 @@ def findings(experiment: Experiment) -> list[Finding]:
     except ShapeError as error:
         without = experiment.layers[: error.index - 1] + experiment.layers[error.index :]
         return [Finding(str(error), True, f"Remove layer {error.index}", _changed(experiment, layers=without))]
-    checks = (_task(experiment, output), _width(experiment, output), _twice(experiment), _batches(experiment))
-    return sorted((found for found in checks if found), key=lambda found: not found.fatal)
+    shaped = (_task(experiment, output), _width(experiment, output))
+    found = (*shaped, _twice(experiment), _batches(experiment), _cycle(experiment))
+    return sorted((finding for finding in found if finding), key=lambda finding: not finding.fatal)
 
 
 def fitted(experiment: Experiment) -> Experiment:
@@ -159,4 +160,17 @@ def _batches(experiment: Experiment) -> Finding | None:
         True,
         f"Use batches of {fix}" if fix else "",
         _changed(experiment, training=experiment.training.but(batch_size=fix)) if fix else None,
+    )
+
+
+def _cycle(experiment: Experiment) -> Finding | None:
+    """A schedule that moves the momentum needs an optimizer that has one."""
+    scheduler, optimizer = experiment.scheduler, experiment.optimizer
+    if scheduler is None or not scheduler.args.get("cycle_momentum") or {"momentum", "betas"} & set(optimizer.args):
+        return None
+    return Finding(
+        f"cycle_momentum moves the momentum of the optimizer, but {optimizer.name} has none: switch it off.",
+        True,
+        "Switch it off",
+        experiment.but(scheduler=scheduler.set(cycle_momentum=False)),
     )

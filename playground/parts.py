@@ -18,7 +18,7 @@ class Args(dict[str, Any]):
     def _frozen(self, *args: Any, **kwargs: Any) -> NoReturn:
         raise TypeError("the arguments of a part of an experiment cannot be changed; make a new part")
 
-    __setitem__ = __delitem__ = __ior__ = clear = pop = popitem = setdefault = update = _frozen  # type: ignore[assignment]
+    __setitem__ = __delitem__ = __ior__ = clear = pop = popitem = setdefault = update = _frozen
 
 
 class Frozen(BaseModel):

@@ -7,6 +7,7 @@ True
 """
 
 from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any, Self
 from urllib.parse import parse_qsl, urlencode
 
@@ -36,9 +37,13 @@ class OptimizerSpec(Part):
     place = "optimizer"
 
     @model_validator(mode="after")
-    def _nesterov_needs_momentum(self) -> Self:
-        if self.args.get("nesterov") and (self.args["momentum"] == 0 or self.args["dampening"] != 0):
+    def _arguments_go_together(self) -> Self:
+        args = self.args
+        if args.get("nesterov") and (args["momentum"] == 0 or args["dampening"] != 0):
             raise ValueError("optimizer (SGD): nesterov needs a momentum above 0 and a dampening of 0.")
+        if "etas" in args and not args["etas"][0] < 1 < args["etas"][1]:
+            shrink, grow = args["etas"]
+            raise ValueError(f"optimizer (Rprop): etas are {shrink:g} and {grow:g}; they lie below and above 1.")
         return self
 
 
@@ -138,16 +143,56 @@ class TrainingSpec(Frozen):
 TRAINING: dict[str, Param] = {
     param.name: param
     for param in (
-        Param("batch_size", "int", 10, 1, LIMITS.max_batch, "How many samples one step averages over.", label="batch size"),
+        Param(
+            "batch_size", "int", 10, 1, LIMITS.max_batch, "How many samples one step averages over.", label="batch size"
+        ),
         Param("epochs", "int", 10_000, 1, LIMITS.max_epochs, "The run ends after so many passes over the data."),
         Param("shuffle", "bool", True, help="Whether every epoch visits the samples in a new order."),
-        Param("clip_norm", "float", 0.0, 0.0, 1e6, "Scales the gradients down to this norm; 0 leaves them alone.", label="clip gradients to norm"),
-        Param("l1", "float", 0.0, 0.0, 10.0, "Penalty on the absolute size of the weights: makes some of them 0.", label="L1 penalty"),
-        Param("l2", "float", 0.0, 0.0, 10.0, "Penalty on the squared size of the weights: keeps them small.", label="L2 penalty"),
-        Param("patience", "int", 0, 0, 10_000, "Stop after so many epochs without a lower validation loss, and take back the best weights; 0 never stops.", label="early stopping after"),
-        Param("precision", "choice", "float32", choices=("float32", "mixed"), help="'mixed' computes matrix products in the device's short float type."),
+        Param(
+            "clip_norm",
+            "float",
+            0.0,
+            0.0,
+            1e6,
+            "Scales the gradients down to this norm; 0 leaves them alone.",
+            label="clip gradients to norm",
+        ),
+        Param(
+            "l1",
+            "float",
+            0.0,
+            0.0,
+            10.0,
+            "Penalty on the absolute size of the weights: makes some of them 0.",
+            label="L1 penalty",
+        ),
+        Param(
+            "l2",
+            "float",
+            0.0,
+            0.0,
+            10.0,
+            "Penalty on the squared size of the weights: keeps them small.",
+            label="L2 penalty",
+        ),
+        Param(
+            "patience",
+            "int",
+            0,
+            0,
+            10_000,
+            "Stop after so many epochs without a lower validation loss, and take back the best weights; 0 never stops.",
+            label="early stopping after",
+        ),
+        Param(
+            "precision",
+            "choice",
+            "float32",
+            choices=("float32", "mixed"),
+            help="'mixed' computes matrix products in the device's short float type.",
+        ),
     )
-}  # fmt: skip
+}
 
 FRACTION = Param("train_fraction", "float", 0.5, 0.1, 1.0, "Share of the points to train on; the rest validates.")
 SEED = Param("seed", "int", 0, 0, 2**31 - 1, "Where the random numbers start: same seed, same run.")
@@ -255,10 +300,10 @@ class Experiment(Frozen):
         words = starter._words() | (PLAIN_WORDS if "net" in given else {}) | given
         data = _read("data", words["data"], DataSpec.from_text)
         features = tuple(words["features"].split("_")) if data.entry.view == "plane" else ()
-        split = _read("split", words["split"], lambda text: FRACTION.from_text(text, "split"))
-        points = _read("points", words["points"], lambda text: SEED.from_text(text, "points"))
+        split = _read("split", words["split"], partial(FRACTION.from_text, where="split"))
+        points = _read("points", words["points"], partial(SEED.from_text, where="points"))
         training = {
-            name: _read(word, words[word], lambda text, name=name, word=word: TRAINING[name].from_text(text, word))
+            name: _read(word, words[word], partial(TRAINING[name].from_text, where=word))
             for word, name in TRAINING_WORDS.items()
         }
         return cls.of(
@@ -268,7 +313,7 @@ class Experiment(Frozen):
             optimizer=_read("opt", words["opt"], OptimizerSpec.from_text),
             scheduler=_read("sched", words["sched"], SchedulerSpec.from_text) if words["sched"] else None,
             training=TrainingSpec(**training),
-            seed=_read("seed", words["seed"], lambda text: SEED.from_text(text, "seed")),
+            seed=_read("seed", words["seed"], partial(SEED.from_text, where="seed")),
         )
 
     def query_string(self) -> str:

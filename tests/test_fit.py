@@ -17,6 +17,7 @@ CASES = {
     "no output layer": ("data=iris&net=ReLU&loss=MSELoss", "set the last Linear to 3", True),
     "classes for values": ("data=sine&net=Linear~ReLU~Linear.1&loss=CrossEntropyLoss", "use MSELoss", True),
     "mixed samples": ("data=circle&net=Linear~Flatten.0~Linear.1", "mixes the samples", True),
+    "no momentum": ("data=circle&net=Linear.1&opt=Adagrad&sched=OneCycleLR.........1", "Adagrad has none", True),
     "batch of one": ("data=circle.102&net=Linear~BatchNorm1d~Linear.1&batch=10", "at least 2 samples", True),
 }
 

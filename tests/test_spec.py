@@ -42,6 +42,8 @@ def parts(kind: type, registry: dict) -> st.SearchStrategy:
         arguments = st.fixed_dictionaries({p.name: values(p) for p in registry[name].params})
         if name == "SGD":
             arguments = arguments.map(lambda args: args | {"nesterov": False})
+        if name == "Rprop":
+            arguments = arguments.map(lambda args: args | {"etas": (0.3, 1.7)})
         return arguments.map(lambda args: kind(name=name, args=Args(args)))
 
     return st.sampled_from(sorted(registry)).flatmap(of)

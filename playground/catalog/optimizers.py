@@ -226,7 +226,7 @@ OPTIMIZERS: dict[str, OptimizerEntry] = {
                     0.0,
                     "Power with which the mean square starts to remember.",
                 ),
-                Param("d", "float", 1.0, 0.01, 100.0, "The largest root mean square of one update."),
+                Param("d", "float", 1.0, 1.0, 100.0, "The largest root mean square of one update."),
                 _decay(),
             ),
             r"w \leftarrow w - \rho_t \frac{g}{\sqrt{r c}}",

@@ -2,8 +2,10 @@
 
 from array import array
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
+import torch
 
 from playground.limits import LIMITS
 
@@ -42,6 +44,14 @@ class Table:
             self.columns = {name: column[:kept] for name, column in self.columns.items()}
             self.count = kept * self.stride
 
+    def state_dict(self) -> dict[str, Any]:
+        columns = {name: torch.tensor(column, dtype=torch.float64) for name, column in self.columns.items()}
+        return {"stride": self.stride, "count": self.count, "columns": columns}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.stride, self.count = state["stride"], state["count"]
+        self.columns = {name: array("d", state["columns"][name].tolist()) for name in self.columns}
+
 
 class History(Mapping[str, np.ndarray]):
     """Columns of a run: one row per step (`step`, `loss`, `lr`), one per evaluation (the others).
@@ -68,3 +78,10 @@ class History(Mapping[str, np.ndarray]):
         """Forget what came after `step`."""
         self.steps.cut(step)
         self.evaluations.cut(step)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"steps": self.steps.state_dict(), "evaluations": self.evaluations.state_dict()}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.steps.load_state_dict(state["steps"])
+        self.evaluations.load_state_dict(state["evaluations"])

@@ -16,7 +16,8 @@ from playground.fit import findings
 from playground.models import build, resolve
 from playground.spec import Experiment, needs_reset
 from playground.training import metrics, record
-from playground.training.history import History, Table
+from playground.training.batches import Batches
+from playground.training.history import History
 
 CHECKPOINT_STEPS = 256
 """Steps between two copies in memory, from which the last finite state is found again after a divergence."""
@@ -60,17 +61,15 @@ class Run:
         """Back to step 0 with the same initial weights, the same batches to come and an empty history."""
         experiment = self.experiment
         self._generator = torch.Generator().manual_seed(experiment.seed)  # initial weights, then dropout
-        self._loader_generator = torch.Generator().manual_seed(experiment.seed)
         self.model = build(experiment, self._generator, self.device)
         self._parameters = list(self.model.parameters())
         self._dropout_generators = self._find_dropout_generators()
         self.loss = resolve(experiment.loss.entry.target)(**experiment.loss.args)
         self.x_train, self.y_train, self.t_train = self._tensors(self.data.x_train, self.data.y_train)
         self.x_val, self.y_val, self.t_val = self._tensors(self.data.x_val, self.data.y_val)
-        self.step, self.epochs_done, self._position = 0, 0, 0
-        self._batches: Iterator[tuple[Tensor, Tensor]] = iter(())
-        self._order = torch.empty(0, dtype=torch.int64)
-        self._scheduler_calls = 0
+        training = experiment.training
+        self.batches = Batches(self.x_train, self.t_train, training.batch_size, training.shuffle, experiment.seed)
+        self.step = 0
         self._first_loss: float | None = None
         self._best: dict[str, Any] = {"loss": math.inf, "epoch": 0, "weights": {}}
         self.status, self.message = "ready", ""
@@ -113,12 +112,12 @@ class Run:
 
     @property
     def steps_per_epoch(self) -> int:
-        return math.ceil(len(self.x_train) / self.experiment.training.batch_size)
+        return len(self.batches)
 
     @property
     def epoch(self) -> float:
         """Passes over the training data so far."""
-        return self.epochs_done + self._position / len(self.x_train)
+        return self.batches.epoch
 
     def evaluate(self) -> dict[str, dict[str, float | None]]:
         """`{"train": {"loss", "accuracy", "r2"}, "val": {...}}` in evaluation mode; None where it does not apply.
@@ -208,26 +207,23 @@ class Run:
             return False
         if self.step - self._checkpoint_step >= CHECKPOINT_STEPS:
             self._keep_checkpoint()
-        if not self._train_step():
-            return False
-        if self._position == len(self.x_train):
-            self._end_epoch()
-        return True
+        return self._train_step()
 
     def _train_step(self, recorded: bool = True) -> bool:
         """The canonical step on the next batch; False, with nothing changed, if its loss is not usable."""
-        x, targets = self._next_batch()
+        x, targets = self.batches.next()
         loss = self._optimize(x, targets)
         if not self._usable(loss):
             self._diverge(x, loss)
             return False
         self.step += 1
-        self._position += len(x)
         if recorded:
             self.history.steps.append(self.step, loss, self.lr)
         scheduler = self.experiment.scheduler
         if scheduler is not None and scheduler.entry.every == "step":
             self._step_scheduler()
+        if self.batches.done(len(x)):
+            self._end_epoch(recorded)
         return True
 
     def _optimize(self, x: Tensor, targets: Tensor) -> float:
@@ -253,8 +249,7 @@ class Run:
             with self._autocast():
                 loss = self.loss(self.model(x), targets)
             values.append(loss.item())
-            self._backward(loss)
-            return loss
+            return self._backward(loss)
 
         with self._evaluating():  # looked at before the optimizer begins, without drawing anything
             before = self.loss(self.model(x), targets).item()
@@ -268,13 +263,15 @@ class Run:
             self._first_loss = loss
         return math.isfinite(loss) and loss <= EXPLODED * max(1.0, self._first_loss or 0.0)
 
-    def _backward(self, loss: Tensor) -> None:
+    def _backward(self, loss: Tensor) -> Tensor:
+        """Gradients of the loss and its penalties, clipped; what was differentiated."""
         training = self.experiment.training
         if training.l1 or training.l2:
             loss = loss + self._penalty()
         loss.backward()
         if training.clip_norm:
-            nn.utils.clip_grad_norm_(self.model.parameters(), training.clip_norm)
+            nn.utils.clip_grad_norm_(self._parameters, training.clip_norm)
+        return loss
 
     def _penalty(self) -> Tensor:
         """l1 * sum |w| + l2 / 2 * sum w^2 over the weights; biases and normalisation layers are left alone."""
@@ -291,32 +288,6 @@ class Run:
             return nullcontext()
         return torch.autocast(self.device.type, dtype=torch.bfloat16)
 
-    def _next_batch(self) -> tuple[Tensor, Tensor]:
-        batch = next(self._batches, None)
-        if batch is None:
-            self._begin_epoch()
-            batch = next(self._batches)
-        return batch
-
-    def _begin_epoch(self) -> None:
-        """Draw the epoch's order exactly as a seeded DataLoader does: its own seed, the order, and one order unused."""
-        count, generator = len(self.x_train), self._loader_generator
-        torch.empty((), dtype=torch.int64).random_(generator=generator)
-        if self.experiment.training.shuffle:
-            self._order = torch.randperm(count, generator=generator)
-            torch.randperm(count, generator=generator)
-        else:
-            self._order = torch.arange(count)
-        self._position = 0
-        self._cut_batches()
-
-    def _cut_batches(self) -> None:
-        """Batches of what the epoch has left; the samples are gathered once per epoch, not once per step."""
-        left, size = self._order[self._position :].to(self.device), self.experiment.training.batch_size
-        self._batches = iter(
-            list(zip(self.x_train[left].split(size), self.t_train[left].split(size), strict=True)) if len(left) else ()
-        )
-
     def _step_scheduler(self, metric: float | None = None) -> None:
         part = self.experiment.scheduler
         assert part is not None, "there is no scheduler to step"
@@ -330,11 +301,9 @@ class Run:
     # -- at the end of an epoch -----------------------------------------------------------------------------------
 
     def _end_epoch(self, recorded: bool = True) -> None:
-        """Count it, evaluate where that is due, and do what depends on it: schedule, early stopping, the end."""
-        self.epochs_done += 1
-        self._position, self._order = 0, torch.empty(0, dtype=torch.int64)
+        """Evaluate where that is due, and do what depends on it: schedule, early stopping, the end."""
         training, scheduler = self.experiment.training, self.experiment.scheduler
-        last = self.epochs_done >= training.epochs
+        last = self.batches.epochs_done >= training.epochs
         watched: float | None = None
         if training.patience or (scheduler and scheduler.entry.metric) or last or self._evaluation_due():
             scores = self._look(recorded)
@@ -361,9 +330,13 @@ class Run:
     def _stop_early(self, loss: float) -> bool:
         best, patience = self._best, self.experiment.training.patience
         if loss < best["loss"]:
-            self._best = {"loss": loss, "epoch": self.epochs_done, "weights": record.clone(self.model.state_dict())}
+            self._best = {
+                "loss": loss,
+                "epoch": self.batches.epochs_done,
+                "weights": record.clone(self.model.state_dict()),
+            }
             return False
-        if self.epochs_done - best["epoch"] < patience:
+        if self.batches.epochs_done - best["epoch"] < patience:
             return False
         if best["weights"]:
             self.model.load_state_dict(best["weights"])
@@ -371,8 +344,8 @@ class Run:
         split = "validation" if len(self.x_val) else "training"
         self.status = "stopped"
         self.message = (
-            f"Stopped early at epoch {self.epochs_done:,}: the {split} loss has not fallen for {patience:,} epochs. "
-            f"The weights of epoch {best['epoch']:,} are back, with a loss of {best['loss']:.4g}."
+            f"Stopped early at epoch {self.batches.epochs_done:,}: the {split} loss has not fallen for "
+            f"{patience:,} epochs. The weights of epoch {best['epoch']:,} are back, with a loss of {best['loss']:.4g}."
         )
         return True
 
@@ -384,8 +357,6 @@ class Run:
         self._load(self._checkpoint)
         while self.step < failed - 2:
             self._train_step(recorded=False)
-            if self._position == len(self.x_train):
-                self._end_epoch(recorded=False)
         self.history.cut(self.step)
         self.scores = self.evaluate()
         value = f"{loss:,.3g}" if math.isfinite(loss) else str(loss)
@@ -428,13 +399,12 @@ class Run:
         elif old.scheduler != experiment.scheduler:
             self._restore_lr()
             self._build_scheduler()
-        if old.training.batch_size != experiment.training.batch_size:
-            self._cut_batches()
+        self.batches.resize(experiment.training.batch_size, experiment.training.shuffle)
         if old.training.patience != experiment.training.patience:
-            self._best = {"loss": math.inf, "epoch": self.epochs_done, "weights": {}}
+            self._best = {"loss": math.inf, "epoch": self.batches.epochs_done, "weights": {}}
         if self.status == "stopped":
-            self._best["epoch"] = self.epochs_done
-        if self.status != "finished" or self.epochs_done < experiment.training.epochs:
+            self._best["epoch"] = self.batches.epochs_done
+        if self.status != "finished" or self.batches.epochs_done < experiment.training.epochs:
             self.status, self.message = "ready", ""
         self._keep_checkpoint()
         return None
@@ -457,14 +427,14 @@ class Run:
 
     def state(self) -> bytes:
         """Everything needed to go on with the same bits: safetensors, with JSON for what is not a tensor."""
-        history = {
-            name: {"stride": table.stride, "count": table.count, "columns": {k: torch.tensor(v, dtype=torch.float64) for k, v in table.columns.items()}}
-            for name, table in (("steps", self.history.steps), ("evaluations", self.history.evaluations))
-        }  # fmt: skip
         return record.dump(
-            {"experiment": self.experiment.model_dump_json(), "course": self._course(), "history": history,
-             "status": [self.status, self.message]}
-        )  # fmt: skip
+            {
+                "experiment": self.experiment.model_dump_json(),
+                "course": self._course(),
+                "history": self.history.state_dict(),
+                "status": [self.status, self.message],
+            }
+        )
 
     @classmethod
     def restore(cls, state: bytes, device: str | torch.device | None = None) -> Self:
@@ -477,8 +447,7 @@ class Run:
         try:
             run = cls(Experiment.model_validate_json(kept["experiment"]), device)
             run._load(kept["course"])
-            for name, table in (("steps", run.history.steps), ("evaluations", run.history.evaluations)):
-                _fill_table(table, kept["history"][name])
+            run.history.load_state_dict(kept["history"])
             run.status, run.message = kept["status"]
         except (KeyError, TypeError, IndexError, RuntimeError) as error:
             raise ValueError(f"the state does not fit its experiment: {str(error).splitlines()[0]}") from None
@@ -489,9 +458,7 @@ class Run:
         """What decides the next steps."""
         return {
             "step": self.step,
-            "epochs_done": self.epochs_done,
-            "position": self._position,
-            "order": self._order,
+            "batches": self.batches.state_dict(),
             "evaluated_at": self._evaluated_at,
             "first_loss": self._first_loss,
             "scheduler_calls": self._scheduler_calls,
@@ -503,32 +470,22 @@ class Run:
         }
 
     def _generators(self) -> list[torch.Generator]:
-        return [self._generator, self._loader_generator, *self._dropout_generators]
+        return [self._generator, *self._dropout_generators]
 
     def _load(self, course: dict[str, Any]) -> None:
         course = record.clone(course)  # loading must not share tensors with what was kept
-        self.step, self.epochs_done, self._position = course["step"], course["epochs_done"], course["position"]
-        self._order, self._evaluated_at = course["order"], course["evaluated_at"]
-        self._first_loss, self._scheduler_calls, self._best = (
-            course["first_loss"],
-            course["scheduler_calls"],
-            course["best"],
-        )
+        self.step, self._evaluated_at = course["step"], course["evaluated_at"]
+        self._first_loss, self._best = course["first_loss"], course["best"]
+        self._scheduler_calls = course["scheduler_calls"]
         self.model.load_state_dict(course["model"])
         self.optimizer.load_state_dict(course["optimizer"])
         if self.scheduler is not None:
             self.scheduler.load_state_dict(course["scheduler"])
         for generator, state in zip(self._generators(), course["generators"], strict=True):
             generator.set_state(state)
-        self._cut_batches()
+        self.batches.load_state_dict(course["batches"])
         self._keep_checkpoint()
 
     def _keep_checkpoint(self) -> None:
         self._checkpoint = record.clone(self._course())
         self._checkpoint_step = self.step
-
-
-def _fill_table(table: Table, kept: dict[str, Any]) -> None:
-    table.stride, table.count = kept["stride"], kept["count"]
-    for name, column in kept["columns"].items():
-        table.columns[name] = type(table.columns[name])("d", column.tolist())

@@ -13,13 +13,13 @@ from playground.ui.session import on_change
 
 Make = Callable[[Experiment, Any], Experiment]
 
-RATES = tuple(float(f"{digit}e{power}") for power in range(-5, 1) for digit in (1, 3)) + (10.0,)
+RATES = (*(float(f"{digit}e{power}") for power in range(-5, 1) for digit in (1, 3)), 10.0)
 
 
 def param_control(param: Param, value: Any, key: str, make: Make, disabled: bool = False) -> None:
     """The widget for one parameter; a new value goes through `make`."""
     label = (param.label or param.name.replace("_", " ")).strip()
-    shown = {"key": key, "help": param.help or None, "disabled": disabled}
+    shown: dict[str, Any] = {"key": key, "help": param.help or None, "disabled": disabled}
     if param.kind == "pair":
         _pair_control(param, value, key, make, label, disabled)
         return
@@ -34,18 +34,13 @@ def param_control(param: Param, value: Any, key: str, make: Make, disabled: bool
     elif param.kind == "float" and param.low is not None and param.high is not None and param.high - param.low <= 1:
         st.session_state[key] = float(value)
         st.slider(label, param.low, param.high, step=0.01, on_change=on_change(key, make), **shown)
-    else:
+    elif param.kind == "int":
         st.session_state[key] = value
-        step: Any = 1 if param.kind == "int" else 0.1
-        st.number_input(
-            label,
-            None if param.low is None else type(step)(param.low),
-            None if param.high is None else type(step)(param.high),
-            step=step,
-            format="%d" if param.kind == "int" else "%g",
-            on_change=on_change(key, make),
-            **shown,
-        )
+        low, high = (None if bound is None else int(bound) for bound in (param.low, param.high))
+        st.number_input(label, low, high, step=1, format="%d", on_change=on_change(key, make), **shown)
+    else:
+        st.session_state[key] = float(value)
+        st.number_input(label, param.low, param.high, step=0.1, format="%g", on_change=on_change(key, make), **shown)
 
 
 def _log_control(param: Param, value: float, key: str, make: Make, label: str, shown: dict[str, Any]) -> None:

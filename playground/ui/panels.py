@@ -160,7 +160,7 @@ def more_settings(experiment: Experiment) -> None:
             param_control(param, getattr(experiment.training, name), name, _training(name))
 
 
-def _training(name: str):
+def _training(name: str) -> Make:
     def make(old: Experiment, value: object) -> Experiment:
         return old.but(training=old.training.but(**{name: value}))
 

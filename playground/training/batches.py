@@ -1,0 +1,87 @@
+"""Batches as a seeded DataLoader gives them, with every epoch gathered once instead of once per step."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import Tensor
+
+
+class Batches:
+    """Goes over (inputs, targets) epoch after epoch, in the order of `DataLoader(generator=...)` to the bit.
+
+    Attributes:
+        position: samples of the present epoch that were given out; 0 between two epochs.
+        epochs_done: epochs that were given out whole.
+    """
+
+    def __init__(self, inputs: Tensor, targets: Tensor, size: int, shuffle: bool, seed: int):
+        self.inputs, self.targets, self.size, self.shuffle = inputs, targets, size, shuffle
+        self.generator = torch.Generator().manual_seed(seed)
+        self.position, self.epochs_done = 0, 0
+        self._order = torch.empty(0, dtype=torch.int64)
+        self._left: Iterator[tuple[Tensor, Tensor]] = iter(())
+
+    def __len__(self) -> int:
+        """Batches in a whole epoch, the last, shorter one included."""
+        return -(-len(self.inputs) // self.size)
+
+    @property
+    def epoch(self) -> float:
+        """Passes over the data so far."""
+        return self.epochs_done + self.position / len(self.inputs)
+
+    def next(self) -> tuple[Tensor, Tensor]:
+        """The next batch, from a new epoch if the present one is used up. `done` says that it was used."""
+        batch = next(self._left, None)
+        if batch is None:
+            self._draw_order()
+            batch = next(self._left)
+        return batch
+
+    def done(self, count: int) -> bool:
+        """A batch of `count` samples was trained on; whether it was the last of its epoch."""
+        self.position += count
+        if self.position < len(self.inputs):
+            return False
+        self.position, self._order = 0, self._order[:0]
+        self.epochs_done += 1
+        return True
+
+    def resize(self, size: int, shuffle: bool) -> None:
+        """Another batch size, from the next batch on; another kind of order, from the next epoch on."""
+        self.size, self.shuffle = size, shuffle
+        self._cut()
+
+    def _draw_order(self) -> None:
+        """Draw what a DataLoader draws: a seed for workers, the order, and one order that it throws away."""
+        count, generator = len(self.inputs), self.generator
+        torch.empty((), dtype=torch.int64).random_(generator=generator)
+        if self.shuffle:
+            self._order = torch.randperm(count, generator=generator)
+            torch.randperm(count, generator=generator)
+        else:
+            self._order = torch.arange(count)
+        self._cut()
+
+    def _cut(self) -> None:
+        """Gather what the epoch has left, in batches."""
+        left = self._order[self.position :].to(self.inputs.device)
+        if len(left):
+            parts = zip(self.inputs[left].split(self.size), self.targets[left].split(self.size), strict=True)
+            self._left = iter(list(parts))
+        else:
+            self._left = iter(())
+
+    def state_dict(self) -> dict[str, Any]:
+        return {
+            "position": self.position,
+            "epochs_done": self.epochs_done,
+            "order": self._order,
+            "generator": self.generator.get_state(),
+        }
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.position, self.epochs_done, self._order = state["position"], state["epochs_done"], state["order"]
+        self.generator.set_state(state["generator"])
+        self._cut()

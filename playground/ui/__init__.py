@@ -1,0 +1,1 @@
+"""The only room that imports streamlit: widgets drawn from the catalog, the page frame, the live view."""
