@@ -4,7 +4,6 @@ Entries name what they stand for (`"torch.nn.Linear"`) and import neither torch 
 its controls and check every limit before either is loaded.
 """
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -50,19 +49,15 @@ class Param:
         return self._number(value, place)
 
     def _number(self, value: Any, place: str) -> int | float:
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        if isinstance(value, bool) or not isinstance(value, int | float) or value != value:
             raise ValueError(f"{place} is {_short(value)}; it takes a number.")
-        if self.kind == "int":
-            if value != int(value):
-                raise ValueError(f"{place} is {value:g}; it takes a whole number.")
-            value = int(value)
-        else:
-            value = float(value)
         if self.low is not None and value < self.low:
-            raise ValueError(f"{place} is {value:,}; the least is {self.low:,}.")
+            raise ValueError(f"{place} is {_amount(value)}; the least is {self.low:,}.")
         if self.high is not None and value > self.high:
-            raise ValueError(f"{place} is {value:,}; the most is {self.high:,}.")
-        return value
+            raise ValueError(f"{place} is {_amount(value)}; the most is {self.high:,}.")
+        if self.kind == "int" and value != int(value):
+            raise ValueError(f"{place} is {value:g}; it takes a whole number.")
+        return int(value) if self.kind == "int" else float(value)
 
     def to_text(self, value: Value) -> str:
         """`value` for the address bar, in characters that need no escaping."""
@@ -151,6 +146,12 @@ class Entry:
             for param, part in zip(self.params, texts, strict=False)
             if part
         }
+
+
+def _amount(value: float) -> str:
+    """A number as it stands in a sentence, also one of a thousand digits."""
+    text = f"{value:,}"
+    return text if len(text) <= 40 else f"a number of {len(text.replace(',', '')):,} digits"
 
 
 def _short(value: Any) -> str:

@@ -69,13 +69,14 @@ def number(given: Any, label: str) -> float:
         ValueError: it is no number.
     """
     text = str(given).strip().replace(",", ".")
-    if match := re.fullmatch(r"([\d.]+)\s*/\s*([\d.]+)", text):
-        numerator, denominator = match.groups()
-        text = str(float(numerator) / float(denominator)) if float(denominator) else "nan"
+    match = re.fullmatch(r"([\d.]+)\s*/\s*([\d.]+)", text)
     try:
+        if match:
+            numerator, denominator = match.groups()
+            return float(numerator) / float(denominator)
         return float(text)
-    except ValueError:
-        raise ValueError(f"{label}: {text[:40]!r} is not a number; type one such as 0.01 or 1e-3.") from None
+    except (ValueError, ZeroDivisionError):
+        raise ValueError(f"{label}: {str(given)[:40]!r} is not a number; type one such as 0.01 or 1e-3.") from None
 
 
 def _pair_control(param: Param, value: Any, key: str, make: Make, label: str, disabled: bool) -> None:

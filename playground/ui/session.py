@@ -61,8 +61,20 @@ def write_address() -> None:
 def handle() -> Handle:
     """The run of this session; opened with the first page, closed when the session is forgotten."""
     if HANDLE not in st.session_state:
-        st.session_state[HANDLE] = engine().open(st.session_state[EXPERIMENT])
+        st.session_state[HANDLE] = engine().open(_trainable(st.session_state[EXPERIMENT]))
     return st.session_state[HANDLE]
+
+
+def _trainable(wanted: Experiment) -> Experiment:
+    """`wanted`, or something near it that can be trained: a picture is there while the visitor mends the rest."""
+    for _ in wanted.layers:
+        fatal = next((finding for finding in findings(wanted) if finding.fatal), None)
+        if fatal is None:
+            return wanted
+        if fatal.fix is None:
+            break
+        wanted = fatal.fix
+    return Experiment.starter(wanted.data.name)
 
 
 def change(make: Change) -> None:
