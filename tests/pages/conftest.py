@@ -1,13 +1,13 @@
 """The app under AppTest: the real router, pages and engine, without a browser."""
 
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from page_helpers import settle
 from streamlit.testing.v1 import AppTest
 
-from playground.ui.session import HANDLE, engine
+from playground.ui.session import engine
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -32,11 +32,3 @@ def open_app() -> Callable[..., AppTest]:
         return app
 
     return opened
-
-
-def settle(app: AppTest, timeout: float = 20) -> dict:
-    """Wait until the run of this app is neither starting nor coming back; the header of its snapshot."""
-    run, end = app.session_state[HANDLE], time.monotonic() + timeout
-    while (header := run.poll(timeout=0.2).header)["status"] in ("starting", "reviving"):
-        assert time.monotonic() < end, header
-    return header

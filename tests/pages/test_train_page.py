@@ -3,7 +3,7 @@
 import time
 
 import pytest
-from conftest import settle
+from page_helpers import settle
 
 from playground.catalog import DATASETS, LAYERS, LOSSES, OPTIMIZERS, SCHEDULERS
 from playground.spec import Experiment
@@ -169,7 +169,9 @@ def test_what_is_no_number_is_answered_with_a_sentence(typed):
         number(typed, "learning rate")
 
 
-@pytest.mark.parametrize(("typed", "value"), [("1e-3", 0.001), (" 0,5 ", 0.5), ("1/1000", 0.001), ("3", 3.0), (0.1, 0.1)])
+@pytest.mark.parametrize(
+    ("typed", "value"), [("1e-3", 0.001), (" 0,5 ", 0.5), ("1/1000", 0.001), ("3", 3.0), (0.1, 0.1)]
+)
 def test_numbers_may_be_typed_as_people_write_them(typed, value):
     assert number(typed, "learning rate") == value
 

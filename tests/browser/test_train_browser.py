@@ -1,0 +1,218 @@
+"""What a person does on the Train page, in a real Chromium."""
+
+import os
+import re
+import signal
+import subprocess
+import time
+
+import pytest
+
+VIEW = "[data-testid='stBidiComponentIsolated'] .pg-live"
+SURFACE = f"{VIEW} canvas.pg-output"
+
+
+def state(page) -> dict:
+    """Step, picture number and status that the live view shows."""
+    return page.locator(VIEW).evaluate("view => ({...view.dataset})")
+
+
+def wait_for(page, condition, seconds=15.0):
+    """Wait until `condition(state)` holds; the state then."""
+    end = time.monotonic() + seconds
+    while True:
+        now = state(page)
+        if now.get("step") is not None and condition(now):
+            return now
+        assert time.monotonic() < end, now
+        page.wait_for_timeout(30)
+
+
+def opened(visit, path="", **how):
+    page = visit(path, **how)
+    wait_for(page, lambda now: now["status"] == "ready", 40)
+    return page
+
+
+def click(page, key):
+    page.locator(f".st-key-{key} button").first.click()
+
+
+def numbers(page) -> dict[str, str]:
+    return page.locator(VIEW).evaluate(
+        "view => Object.fromEntries([...view.querySelectorAll('.pg-number')].map(n => "
+        "[n.className.split('pg-number-')[1], n.querySelector('dd').textContent]))"
+    )
+
+
+def choose(page, key, option):
+    page.locator(f".st-key-{key} input").click()
+    page.locator(f".st-key-{key} input").fill(option)
+    page.keyboard.press("Enter")
+
+
+def test_play_moves_the_picture_pause_stops_it_and_reset_brings_the_first_loss_back(visit):
+    page = opened(visit)
+    first_loss, first_picture = numbers(page)["loss"], page.locator(SURFACE).screenshot()
+    click(page, "step")
+    wait_for(page, lambda now: now["step"] == "1")
+    click(page, "epoch")
+    wait_for(page, lambda now: now["step"] == "25")
+    click(page, "play")
+    playing = wait_for(page, lambda now: int(now["step"]) > 400)
+    assert playing["status"] == "playing"
+    assert page.locator(SURFACE).screenshot() != first_picture
+    click(page, "play")
+    stopped = wait_for(page, lambda now: now["status"] == "ready")
+    page.wait_for_timeout(400)
+    assert state(page)["step"] == stopped["step"]
+    assert f"step {int(stopped['step']):,}" in page.locator("body").inner_text()
+    click(page, "reset")
+    wait_for(page, lambda now: now["step"] == "0")
+    assert numbers(page)["loss"] == first_loss
+
+
+def test_playing_rebuilds_no_canvas_and_the_text_follows_at_most_once_a_second(visit):
+    page = opened(visit)
+    click(page, "play")
+    wait_for(page, lambda now: int(now["step"]) > 50)
+    rebuilt, seen, texts = page.locator(VIEW).evaluate(
+        """async view => {
+            let rebuilt = 0; const seen = new Set(), texts = new Set();
+            const watch = new MutationObserver(all => all.forEach(one => rebuilt += one.addedNodes.length));
+            watch.observe(view, {childList: true, subtree: true});
+            const end = performance.now() + 2000;
+            while (performance.now() < end) {
+                seen.add(view.dataset.seq);
+                texts.add([...document.querySelectorAll("[data-testid='stCaptionContainer']")].map(c => c.innerText).find(t => t.includes("training loss")));
+                await new Promise(requestAnimationFrame);
+            }
+            watch.disconnect();
+            return [rebuilt, seen.size, texts.size];
+        }"""
+    )
+    assert rebuilt == 0
+    assert seen >= 8
+    assert texts <= 4
+
+
+def test_the_learning_rate_and_the_optimizer_change_while_it_plays(visit):
+    page = opened(visit)
+    click(page, "play")
+    before = wait_for(page, lambda now: int(now["step"]) > 50)
+    choose(page, "lr", "0.003")
+    page.wait_for_url(re.compile(r"opt=Adam\.0\.003"))
+    after = wait_for(page, lambda now: int(now["step"]) > int(before["step"]) + 50)
+    assert after["status"] == "playing"
+    assert numbers(page)["lr"] == "0.003"
+    choose(page, "optimizer", "SGD")
+    page.wait_for_url(re.compile("opt=SGD"))
+    assert int(state(page)["step"]) >= int(after["step"])
+
+
+def test_a_layer_is_edited_and_training_starts_anew(visit):
+    page = opened(visit)
+    click(page, "epoch")
+    wait_for(page, lambda now: now["step"] == "25")
+    units = page.locator(".st-key-layer-0-units input")
+    units.fill("3")
+    units.press("Enter")
+    wait_for(page, lambda now: now["step"] == "0")
+    page.wait_for_url(re.compile("net=Linear\\.3~Tanh"))
+    page.wait_for_function(
+        "label => document.querySelector(\"[data-testid='stBidiComponentIsolated']\").shadowRoot"
+        ".querySelector('canvas.pg-network').getAttribute('aria-label').includes(label)",
+        arg="Linear 3",
+    )
+    click(page, "add-hidden")
+    page.wait_for_url(re.compile("net=Linear\\.3~Tanh~Linear~Tanh~Linear~Tanh~Linear\\.1"))
+
+
+def test_a_shared_link_opens_what_was_shared(visit):
+    page = opened(
+        visit, "?data=blobs.300..0.1..4&net=Linear.6~ReLU~Linear.4&loss=CrossEntropyLoss&opt=SGD.0.1..0.9&seed=7"
+    )
+    click(page, "epoch")
+    wait_for(page, lambda now: int(now["step"]) > 0)
+    text = page.locator("body").inner_text()
+    assert "blobs" in page.locator(".st-key-data-panel input").first.input_value()
+    assert "learning rate 0.1" in text
+    twin = opened(visit, page.url.split("/", 3)[3])
+    click(twin, "epoch")
+    wait_for(twin, lambda now: int(now["step"]) > 0)
+    assert numbers(twin)["loss"] == numbers(page)["loss"]
+
+
+@pytest.mark.parametrize("link", ["?net=%3Cscript%3Ealert(1)%3C/script%3E", "?data=circle.99999999999", "?v=12345"])
+def test_a_hostile_link_is_answered_with_a_sentence_and_the_default(visit, link):
+    page = opened(visit, link)
+    assert "This link cannot be opened as it is" in page.get_by_test_id("stAlert").inner_text()
+    click(page, "step")
+    wait_for(page, lambda now: now["step"] == "1")
+
+
+def test_a_run_that_diverges_says_why(visit):
+    page = opened(visit)
+    choose(page, "lr", "1e6")
+    page.wait_for_url(re.compile("opt=Adam"))
+    click(page, "play")
+    wait_for(page, lambda now: now["status"] == "diverged")
+    banner = page.locator(f"{VIEW} .pg-banner")
+    assert "Diverged at step" in banner.inner_text()
+    assert "smaller learning rate" in banner.inner_text()
+    page.get_by_role("button", name=re.compile("^Play")).wait_for()
+
+
+def test_a_killed_host_is_told_of_and_the_run_goes_on_within_three_seconds(visit, server):
+    page = opened(visit)
+    click(page, "play")
+    wait_for(page, lambda now: int(now["step"]) > 4000, 30)
+    hosts = subprocess.run(["pgrep", "-P", str(server[1]), "-f", "playground.engine"], capture_output=True, text=True)
+    busy = max((int(pid) for pid in hosts.stdout.split()), key=cpu_seconds)
+    os.kill(busy, signal.SIGKILL)
+    killed = time.monotonic()
+    page.locator(f"{VIEW} .pg-banner").get_by_text("lost").wait_for()
+    told = int(state(page)["step"])
+    wait_for(page, lambda now: now["status"] == "playing" and int(now["step"]) > told)
+    assert time.monotonic() - killed < 3
+    assert told > 100, "it began anew instead of going on"
+
+
+def cpu_seconds(pid: int) -> int:
+    with open(f"/proc/{pid}/stat") as stat:
+        fields = stat.read().rpartition(")")[2].split()
+    return int(fields[11]) + int(fields[12])
+
+
+def test_digits_train_to_over_95_percent_from_the_page(visit):
+    page = opened(visit)
+    choose(page, "data", "digits")
+    page.wait_for_url(re.compile("data=digits"))
+    wait_for(page, lambda now: now["status"] == "ready" and now["step"] == "0")
+    click(page, "play")
+    end = time.monotonic() + 40
+    while float(numbers(page)["score"].split("/")[1].strip(" %") or 0) <= 95:
+        assert time.monotonic() < end, numbers(page)
+        page.wait_for_timeout(200)
+    click(page, "play")
+    wait_for(page, lambda now: now["status"] == "ready")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 390])
+def test_nothing_is_wider_than_the_window(visit, scheme, width):
+    page = opened(visit, width=width, height=844, scheme=scheme)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert page.locator(SURFACE).bounding_box()["width"] > 150
+
+
+def test_keys_play_step_and_reset(visit):
+    page = opened(visit)
+    page.keyboard.press("s")
+    wait_for(page, lambda now: now["step"] == "1")
+    page.keyboard.press("p")
+    wait_for(page, lambda now: int(now["step"]) > 50)
+    page.keyboard.press("p")
+    wait_for(page, lambda now: now["status"] == "ready")
+    page.keyboard.press("0")
+    wait_for(page, lambda now: now["step"] == "0")
