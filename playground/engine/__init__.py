@@ -1,0 +1,5 @@
+"""Live training: runs carried by worker processes, and the handle that a page holds."""
+
+from playground.engine.client import Engine, Handle, Snapshot
+
+__all__ = ["Engine", "Handle", "Snapshot"]

@@ -1,0 +1,279 @@
+"""One run inside a host: when it may compute, what was last drawn of it, and what was last kept of it.
+
+All times are seconds of `time.monotonic()`; rates are steps per second.
+"""
+
+import math
+import time
+import traceback
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+from playground.engine.picture import Painter
+from playground.engine.snapshot import facts, pack
+from playground.spec import Experiment
+from playground.training import Run
+
+LEASE = 3.0
+"""How long a run computes after somebody last looked at it."""
+KEEP_EVERY, KEEP_SHARE = 2.0, 0.02
+"""A playing run's state is kept so often, and takes no more than this share of the time."""
+DRAW_EVERY, DRAW_EVERY_RUN, DRAW_SHARE, DRAW_AT_LEAST = 0.08, 0.012, 0.05, 2.0
+"""Between two pictures: at least this, this times the playing runs, no more than this share; but one each 2 s."""
+NOTICE = 3.0
+"""How long a message about a lost host stands."""
+BEHIND = 0.25
+"""A run with a speed limit that falls so far behind does not catch up."""
+
+
+class Meter:
+    """Steps per second over about the last second."""
+
+    def __init__(self) -> None:
+        self._seen: deque[tuple[float, int]] = deque()
+
+    def clear(self) -> None:
+        self._seen.clear()
+
+    def see(self, now: float, step: int) -> None:
+        seen = self._seen
+        seen.append((now, step))
+        while len(seen) > 2 and now - seen[1][0] >= 1.0:
+            seen.popleft()
+
+    @property
+    def rate(self) -> float | None:
+        """None until there is something to measure."""
+        if len(self._seen) < 2:
+            return None
+        (start, first), (end, last) = self._seen[0], self._seen[-1]
+        return round((last - first) / (end - start), 2) if end > start else None
+
+
+class Guest:
+    """A run, its pace and its pictures.
+
+    Attributes:
+        playing: whether it is to move on by itself.
+        goal: the step that 'one step' or 'one epoch' asked for; it is reached also while paused.
+        waiting: the requests that are answered when the goal is reached.
+        used: seconds of processor time it has had; the host serves who has had the least.
+        failed: the sentence about an exception in its code, or None.
+    """
+
+    def __init__(self, id: str, run: Run, seq: int, now: float):
+        self.id, self.seq = id, seq
+        self.lease_end = now + LEASE
+        self.used, self.served_at = 0.0, 0.0
+        self.waiting: list[int] = []
+        self.playing = False
+        self.goal: int | None = None
+        self.interval: float | None = None
+        self._meter = Meter()
+        self._due = now
+        self._notice, self._notice_end = "", 0.0
+        self._kept_at, self._keep_cost = now, 0.0
+        self._drawn, self._drawn_at = b"", -math.inf
+        self._draw_costs = deque([0.0], maxlen=2)  # the smaller counts: a first time is dear, and so is a hiccup
+        self.take(run)
+
+    def take(self, run: Run) -> None:
+        """Carry this run from now on, paused."""
+        self.painter = Painter(run)  # first, since it may raise
+        self.run = run
+        self.failed: str | None = None
+        self._last: tuple[dict[str, Any], dict[str, Any]] | None = None
+        self._changes = 0
+        self._kept_as = (run.step, 0)
+        self._drawn_as: tuple[int, int, str, str] | None = None
+        self.stop()
+
+    # -- pace -----------------------------------------------------------------------------------------------------
+
+    def play(self, now: float) -> None:
+        self.playing = self.failed is None and self.run.status == "ready"
+        self._due = now
+        self._meter.clear()
+        self._meter.see(now, self.run.step)
+
+    def stop(self) -> None:
+        self.playing, self.goal = False, None
+        self._meter.clear()
+
+    def limit(self, rate: float | None, now: float) -> None:
+        """At most so many steps per second; None is as fast as it goes."""
+        self.interval, self._due = (1 / rate if rate else None), now
+
+    def ask(self, goal: int) -> None:
+        """Pause, then go on to this step."""
+        self.stop()
+        self.goal = goal
+
+    def watched(self, now: float, seconds: float = LEASE) -> None:
+        """Somebody looks; the run may compute for so long."""
+        if self.lease_end < now:  # it stood still meanwhile
+            self._due = now
+            self._meter.clear()
+        self.lease_end = max(self.lease_end, now + seconds)
+
+    @property
+    def moving(self) -> bool:
+        """Whether there is something to compute, lease or not."""
+        return self.failed is None and (self.playing or self.goal is not None)
+
+    def due(self, now: float) -> float:
+        """When it next wants to compute; infinity if it does not."""
+        if self.goal is not None:
+            return now
+        if not self.playing or self.lease_end <= now:
+            return math.inf
+        return now if self.interval is None else self._due
+
+    def work(self, seconds: float) -> None:
+        """Move on for about so long. An exception ends the run, not the host."""
+        before = time.thread_time()
+        try:
+            if self.goal is not None:
+                self._advance(self.goal - self.run.step, seconds)
+            elif self.interval is None:
+                self.run.advance(seconds=seconds)
+            else:
+                self._advance_on_time(seconds)
+        except Exception as error:
+            self.fail(error)
+        now = time.monotonic()
+        self.used += time.thread_time() - before
+        self.served_at = now
+        self._meter.see(now, self.run.step)
+        if self.goal is not None and (self.run.step >= self.goal or self.run.status != "ready"):
+            self.goal = None
+        if self.run.status != "ready":
+            self.playing = False
+
+    def _advance(self, steps: int, seconds: float) -> int:
+        """Up to `steps` steps, for about `seconds`."""
+        end, done = time.perf_counter() + seconds, 0
+        while done < steps and self.run.advance(steps=1):
+            done += 1
+            if time.perf_counter() >= end:
+                break
+        return done
+
+    def _advance_on_time(self, seconds: float) -> None:
+        """The steps that are due by now, each `interval` after the one before."""
+        assert self.interval is not None, "the run has no speed limit"
+        now = time.monotonic()
+        if now - self._due > max(BEHIND, self.interval):
+            self._due = now
+        self._due += self.interval * self._advance(1 + int((now - self._due) / self.interval), seconds)
+
+    # -- pictures -------------------------------------------------------------------------------------------------
+
+    @property
+    def status(self) -> str:
+        if self.failed is not None:
+            return "failed"
+        if self.run.status != "ready":
+            return self.run.status
+        return "playing" if self.playing else "ready"
+
+    def notice(self, text: str, now: float) -> None:
+        """A sentence that stands beside the picture for a while."""
+        self._notice, self._notice_end = text, now + NOTICE
+
+    def picture(self, now: float, playing_runs: int = 1, at_once: bool = False) -> bytes | None:
+        """The packed snapshot if there is a new one: when something changed, and not too soon after the last."""
+        if not at_once and now - self._drawn_at < self._draw_interval(playing_runs):
+            return None
+        notice = self._notice if now < self._notice_end else ""
+        message = " ".join(part for part in (notice, self.failed or self.run.message) if part)
+        state = (self.run.step, self._changes, self.status, message)
+        if state == self._drawn_as:
+            return self._drawn if at_once else None
+        start = time.thread_time()
+        self.seq += 1
+        self._drawn = self._draw(message)
+        self._drawn_as, self._drawn_at = (*state[:2], self.status, message), now
+        self._draw_costs.append(time.thread_time() - start)
+        return self._drawn
+
+    def _draw_interval(self, playing_runs: int) -> float:
+        """Half a collection less than said: the collections are what keeps the time."""
+        asked = max(DRAW_EVERY, DRAW_EVERY_RUN * playing_runs, min(DRAW_AT_LEAST, min(self._draw_costs) / DRAW_SHARE))
+        return asked - DRAW_EVERY / 2
+
+    def _draw(self, message: str) -> bytes:
+        if self.failed is None:
+            try:
+                self._last = self.painter.picture()
+            except Exception as error:
+                message = self.fail(error)
+        header, arrays = self._last or ({**facts(self.run.experiment), "step": self.run.step, "columns": []}, {})
+        own = {
+            "run": self.id,
+            "seq": self.seq,
+            "status": self.status,
+            "message": message,
+            "epochs": self.run.experiment.training.epochs,
+            "steps_per_second": self._meter.rate if self.playing else None,
+        }
+        return pack({**header, **own}, arrays)
+
+    def fail(self, error: Exception) -> str:
+        """The run's own code raised: it stands still, and says so."""
+        traceback.print_exception(error)
+        self.stop()
+        self.failed = f"The run failed at step {self.run.step:,}: {reason(error)} Reset it, or change the experiment."
+        return self.failed
+
+    # -- changes --------------------------------------------------------------------------------------------------
+
+    def reset(self) -> None:
+        """The same initial weights; also cures a failed run."""
+        self.run.reset()
+        self.take(self.run)
+
+    def update(self, experiment: Experiment) -> None:
+        """Raises ValueError if the weights cannot be kept, or the experiment cannot be trained."""
+        if refusal := self.run.update(experiment):
+            raise ValueError(refusal)
+        self._changes += 1
+
+    # -- states ---------------------------------------------------------------------------------------------------
+
+    def kept(self, now: float, every: float = KEEP_EVERY) -> bytes | None:
+        """The state to keep outside this process, if it has changed and the last one is old enough."""
+        if self.failed is not None or self._kept_as == (self.run.step, self._changes):
+            return None
+        if now - self._kept_at < max(every, self._keep_cost / KEEP_SHARE):
+            return None
+        try:
+            return self.state(now)
+        except Exception as error:
+            self.fail(error)
+            return None
+
+    def state(self, now: float) -> bytes:
+        start = time.thread_time()
+        state = self.run.state()
+        self._kept_as, self._kept_at = (self.run.step, self._changes), now
+        self._keep_cost = time.thread_time() - start
+        return state
+
+
+def on_host(build: Callable[[], tuple[Run, bool]]) -> tuple[Run, bool]:
+    """What `build` gives; whatever goes wrong as a ValueError with one sentence."""
+    try:
+        return build()
+    except ValueError:
+        raise
+    except Exception as error:
+        traceback.print_exception(error)
+        raise ValueError(f"This experiment cannot be built: {reason(error)}") from None
+
+
+def reason(error: Exception) -> str:
+    """Name and first line of an exception, as the end of a sentence."""
+    first = (str(error).splitlines() or [""])[0][:200]
+    return f"{type(error).__name__}: {first.rstrip('.')}." if first else f"{type(error).__name__}."

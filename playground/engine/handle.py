@@ -1,0 +1,301 @@
+"""What a page holds of its run, wherever that run is carried."""
+
+import threading
+import time
+import uuid
+import weakref
+from collections import deque
+from concurrent.futures import Future
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
+
+from playground.engine.link import Answer, HostLost, Link
+from playground.engine.snapshot import Snapshot, blank
+from playground.limits import LIMITS
+from playground.spec import Experiment, needs_reset
+
+if TYPE_CHECKING:
+    from playground.engine.client import Engine
+
+LEASE = 3.0
+"""Seconds that a run goes on after the last poll."""
+PATIENCE = 30.0
+"""Seconds that a command waits for its answer; it is carried out nevertheless."""
+TRIES = 3
+"""How often a command is sent when the host is lost under it."""
+
+STARTING = "Starting PyTorch: the first run begins in a few seconds."
+REVIVING = "The training host was lost; the run is being brought back."
+GONE = "This run is closed."
+
+
+class Handle:
+    """A run of one page: made by `Engine.open`, kept in the session, closed when nobody holds it any more.
+
+    Commands return when the host has carried them out and `snapshot` shows it; while the host is still starting, or
+    being replaced, they return at once and are carried out in their order as soon as it is there. Several threads may
+    use one handle at once.
+
+    Attributes:
+        id: the run's name.
+    """
+
+    def __init__(self, engine: "Engine", experiment: Experiment, state: bytes | None):
+        self.id = uuid.uuid4().hex[:12]
+        self._engine = engine
+        self._experiment, self._kept = experiment, state
+        self._speed: float | None = None
+        self._playing, self._given_up = False, False
+        self._opening = object()  # the last 'open' that was sent
+        self._lease_end = time.monotonic() + LEASE
+        self._losses: deque[float] = deque(maxlen=3)  # when its host was lost
+        self._order = threading.RLock()  # commands reach the host in the order in which they take this
+        self._news = threading.Condition()  # of the snapshot
+        self._snapshot = blank(experiment, self.id, 0, "starting", STARTING)
+        self._home: SimpleNamespace = SimpleNamespace(link=None)
+        self._finalizer = weakref.finalize(self, engine.ring, (self.id, self._home))
+        self._finalizer.atexit = False
+
+    # -- what a page reads ----------------------------------------------------------------------------------------
+
+    @property
+    def experiment(self) -> Experiment:
+        """What the run trains, the last `update` included."""
+        return self._experiment
+
+    @property
+    def playing(self) -> bool:
+        """Whether the run moves on while it is looked at."""
+        return self._playing
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """The newest picture that has arrived."""
+        return self._snapshot
+
+    def poll(self, newer_than: int = -1, timeout: float = 0.0) -> Snapshot:
+        """The newest picture; waits up to `timeout` seconds for one whose `seq` is above `newer_than`.
+
+        Looking is what keeps a run going: 3 s after the last poll it stands still until the next one.
+        """
+        self._look(timeout)
+        with self._news:
+            self._news.wait_for(lambda: self._snapshot.seq > newer_than, timeout)
+            return self._snapshot
+
+    def state(self) -> bytes:
+        """Everything needed to open the run again where it is: `engine.open(experiment, state)`.
+
+        While its host is lost this is the last state that was kept.
+
+        Raises:
+            ValueError: there is no state yet.
+        """
+        self._command("state")
+        if self._kept is None:
+            raise ValueError("This run has no state yet: its training host is still starting.")
+        return self._kept
+
+    # -- commands -------------------------------------------------------------------------------------------------
+
+    def open(self, experiment: Experiment) -> None:
+        """Train this experiment instead, from its beginning and paused.
+
+        Raises:
+            ValueError: it cannot be trained; one sentence says why, and the old run is as it was. (If the host is
+                still starting, the sentence comes as a snapshot with the status 'failed'.)
+        """
+        self._command("open", experiment=experiment)
+
+    def update(self, experiment: Experiment) -> None:
+        """Take over a change that keeps the weights.
+
+        Raises:
+            ValueError: the change needs `open`, or cannot be trained; nothing has changed.
+        """
+        if refusal := needs_reset(self._experiment, experiment):
+            raise ValueError(refusal)
+        self._command("update", experiment=experiment)
+
+    def play(self) -> None:
+        """Move on until paused, finished, or no longer looked at."""
+        self._playing = True
+        self._command("play")
+
+    def pause(self) -> None:
+        """Stand still, also in the middle of `epoch`."""
+        self._playing = False
+        self._command("pause")
+
+    def step(self, n: int = 1) -> None:
+        """Pause, and make n steps.
+
+        Raises:
+            ValueError: n is not within 1 and the limit.
+        """
+        if not 1 <= n <= LIMITS.max_slice_steps:
+            raise ValueError(f"{n:,} steps at once; it can be 1 to {LIMITS.max_slice_steps:,}.")
+        self._playing = False
+        self._command("step", again=False, steps=n)
+
+    def epoch(self) -> None:
+        """Pause, and go to the end of the epoch under way."""
+        self._playing = False
+        self._command("epoch", again=False)
+
+    def reset(self) -> None:
+        """Back to the same initial weights, paused."""
+        self._playing = False
+        self._command("reset")
+
+    def speed(self, steps_per_second: float | None) -> None:
+        """At most so many steps per second; None is as fast as it goes.
+
+        Raises:
+            ValueError: it is not above 0.
+        """
+        if steps_per_second is not None and not 0 < steps_per_second < float("inf"):
+            raise ValueError(f"a speed of {steps_per_second} steps per second; it must be above 0.")
+        self._speed = steps_per_second
+        self._command("speed", speed=steps_per_second)
+
+    def close(self) -> None:
+        """Give the run up. The last snapshot stays."""
+        self._given_up, self._playing = True, False
+        self._engine.forget(self)
+        self._finalizer()
+
+    # -- between handle and host ----------------------------------------------------------------------------------
+
+    def _command(self, operation: str, again: bool = True, **fields: Any) -> None:
+        """Sends a command to the run's host and waits for it; sends it anew if the host is lost or forgot the run.
+
+        Raises:
+            ValueError: the host refused it; one sentence.
+        """
+        self._lease_end = time.monotonic() + LEASE
+        for _ in range(TRIES if self._finalizer.alive else 0):
+            with self._order:
+                self._given_up = False
+                if self._home.link is None:
+                    self._engine.house(self)
+                link = self._home.link
+                if link is None:
+                    return
+                patient = link.ready.is_set()
+                future = self._request(link, operation, patient, **fields)
+            if not patient:
+                return
+            try:
+                answer = future.result(PATIENCE)
+            except TimeoutError:
+                return
+            except HostLost:
+                self._engine.revive(self, link)
+                if not again:
+                    return
+                continue
+            if "unknown" in answer:  # given back a moment ago
+                self._leave(link)
+            elif "error" in answer:
+                raise ValueError(answer["error"])
+            else:
+                return
+
+    def _request(self, link: Link, operation: str, patient: bool, **fields: Any) -> "Future[Answer]":
+        if operation == "open":
+            return self._send_open(link, fields["experiment"], None, patient=patient)
+        then = None
+        if operation == "update":
+            old, experiment = self._experiment, fields["experiment"]
+            fields["experiment"] = experiment.model_dump_json()
+            self._experiment = experiment
+
+            def then(answer: Answer) -> None:
+                if "error" in answer and self._experiment is experiment:
+                    self._experiment = old
+
+        elif operation == "reset":
+
+            def then(answer: Answer) -> None:
+                self._kept = None
+
+        return link.request(operation, then=then, run=self.id, **fields)
+
+    def _send_open(
+        self,
+        link: Link,
+        experiment: Experiment,
+        state: bytes | None,
+        patient: bool,
+        playing: bool = False,
+        lost: int | None = None,
+    ) -> "Future[Answer]":
+        """Has the host carry a run for this handle, in place of the one it may have there.
+
+        Where nobody waits (not `patient`), the experiment counts as taken at once, and a refusal leaves no run.
+        `lost` is the step last seen of a run that is brought back.
+        """
+        opening = self._opening = object()
+
+        def opened(answer: Answer) -> None:
+            if "error" not in answer:
+                self._experiment, self._kept = experiment, state
+            elif not patient and self._opening is opening:
+                self._given_up = True
+                self._leave(link)
+                self._announce("failed", answer["error"])
+
+        if not patient:
+            self._experiment, self._kept = experiment, state
+        return link.request(
+            "open",
+            state or b"",
+            opened,
+            run=self.id,
+            experiment=experiment.model_dump_json(),
+            seq=self._snapshot.seq,
+            speed=self._speed,
+            playing=playing,
+            lost=lost,
+            or_nothing=not patient,
+        )
+
+    def _leave(self, link: Link) -> None:
+        with self._order:
+            if self._home.link is link:
+                self._home.link = None
+
+    def _look(self, seconds: float) -> None:
+        """Renews the lease, for the time of a poll that waits so long; has a run that was given back opened again."""
+        if not self._finalizer.alive:
+            return
+        self._lease_end = time.monotonic() + seconds + LEASE
+        if self._home.link is None and not self._given_up:
+            with self._order:
+                if self._home.link is None:
+                    self._engine.house(self)
+        self._engine.wake()
+
+    def _receive(self, kind: str, data: bytes) -> None:
+        """A state or a snapshot from the run's host."""
+        if kind == "state":
+            self._kept = data
+            return
+        snapshot = Snapshot.of(data)
+        self._playing = snapshot.header["status"] == "playing"
+        self._publish(snapshot)
+
+    def _announce(self, status: str, message: str) -> None:
+        """The last picture under another status: what is known here and not in a host."""
+        if status == "failed":
+            self._playing = False
+        with self._news:
+            fields = {"seq": self._snapshot.seq + 1, "status": status, "message": message, "steps_per_second": None}
+            self._publish(self._snapshot.but(**fields))
+
+    def _publish(self, snapshot: Snapshot) -> None:
+        with self._news:
+            if snapshot.seq > self._snapshot.seq:
+                self._snapshot = snapshot
+                self._news.notify_all()

@@ -1,0 +1,209 @@
+import math
+import time
+
+import numpy as np
+import pytest
+
+from playground.catalog import DATASETS
+from playground.engine.picture import MAX_CURVE, Painter, picture
+from playground.engine.snapshot import Snapshot, blank, pack, read_header, unpack
+from playground.spec import DataSpec, Experiment, LayerSpec
+from playground.training import Run
+
+FIELDS = {
+    "v", "step", "epoch", "steps_per_epoch", "epochs", "lr", "device", "train", "val", "task", "view", "classes",
+    "domain", "loss_name", "parameters", "columns", "worst", "confusion_split", "value_scale",
+}  # fmt: skip
+OWN = {"run": "r", "seq": 3, "status": "ready", "message": "", "steps_per_second": None}
+
+
+def draw(experiment: Experiment, steps: int = 60) -> tuple[Run, dict, dict]:
+    run = Run(experiment)
+    run.advance(steps=steps)
+    header, arrays = picture(run)
+    return run, *unpack(pack({**header, **OWN}, arrays))
+
+
+@pytest.mark.parametrize("name", DATASETS)
+def test_every_data_set_follows_the_wire_format(name: str) -> None:
+    run, header, arrays = draw(Experiment.starter(name))
+    entry = DATASETS[name]
+    assert set(header) == FIELDS | set(OWN) | {"arrays"}
+    assert header["step"] == run.step
+    assert header["epoch"] == pytest.approx(run.epoch, abs=1e-4)
+    assert header["train"] == run.evaluate()["train"]
+    assert (header["val"] is None) == (not len(run.data.x_val))
+    shown = [column["shown"] for column in header["columns"]]
+    assert shown == [min(16, column["units"]) for column in header["columns"]]
+    for index in range(1, len(shown)):
+        assert arrays[f"weight_{index}"].shape == (shown[index], shown[index - 1])
+        assert arrays[f"bias_{index}"].shape == (shown[index],)
+    for index, units in enumerate(shown):
+        if entry.view == "table":
+            assert arrays[f"mean_{index}"].shape == (units,)
+            assert np.abs(arrays[f"mean_{index}"]).max() <= 1.001
+        else:
+            assert arrays[f"map_{index}"].shape == ((units, 16, 16) if entry.view == "plane" else (units, 1, 64))
+    for name in ("step", "train_loss", "val_loss", "train_accuracy", "val_accuracy"):
+        assert arrays[f"curve_{name}"].shape == arrays["curve_step"].shape
+    for entry in header["arrays"].values():
+        assert entry["dtype"] == "u1" or entry["offset"] % 4 == 0
+
+
+def test_two_classes_on_the_plane() -> None:
+    run, header, arrays = draw(Experiment.starter("circle"), 400)
+    x = np.linspace(-6, 6, 50)
+    row, column = 7, 31  # row 0 is the top: y = 6
+    point = np.array([[x[column], x[49 - row]]], np.float32)
+    probability = run.predict(point)[0]
+    probability = probability[-1] if probability.ndim else probability
+    if run.experiment.loss.name == "BCEWithLogitsLoss" and not 0 <= probability <= 1:
+        probability = 1 / (1 + math.exp(-probability))
+    assert arrays["surface"].shape == (50, 50)
+    assert arrays["surface"][row, column] == pytest.approx(255 * probability, abs=1)
+    points = arrays["points"]
+    assert points.shape == (500, 4)
+    assert points[:, 3].sum() == len(run.data.x_val)
+    assert (points[:250, 2] == run.data.y_train).all()
+    assert points[0, 1] == pytest.approx((run.data.raw_train[0, 1] + 6) / 12 * 255, abs=0.51)
+    inputs = arrays["map_0"]
+    assert inputs[0, 0, 0] == 0  # x grows to the right
+    assert inputs[0, 0, -1] == 255
+    assert inputs[1, 0, 0] == 255  # y grows upward
+    assert header["columns"][1]["title"] == "Linear 4 · Tanh"
+    assert header["columns"][0]["labels"] == ["x", "y"]
+
+
+def test_more_classes_and_regression_on_the_plane() -> None:
+    run, header, arrays = draw(Experiment.starter("blobs"))
+    assert set(np.unique(arrays["surface"])) <= {0, 1, 2}
+    assert arrays["confidence"].min() >= 255 // 3
+    assert header["classes"] == ["0", "1", "2"]
+    run, header, arrays = draw(Experiment.starter("multigauss"))
+    assert "confidence" not in arrays
+    assert header["value_scale"] == pytest.approx(np.abs(run.data.y_train).max(), rel=1e-3)
+    values = (arrays["points"][:, 2] / 127.5 - 1) * header["value_scale"]
+    assert len(values) == 500  # of 1,200
+    assert np.isclose(values[0], run.data.y_train[0], atol=0.01)
+
+
+def test_a_line() -> None:
+    run, _, arrays = draw(Experiment.starter("sine"))
+    x = np.linspace(*run.experiment.data.entry.domain, 200, dtype=np.float32)[:, None]
+    assert np.allclose(arrays["line"], run.predict(x).reshape(-1), atol=1e-5)
+    assert arrays["line_points"].shape == (200, 3)
+
+
+def test_digits() -> None:
+    run, header, arrays = draw(Experiment.starter("digits"), 200)
+    assert (arrays["confusion"] == run.confusion()).all()
+    assert header["confusion_split"] == "validation"
+    worst = header["worst"]
+    assert 0 < len(worst) <= 6
+    assert all(one["true"] != one["predicted"] for one in worst)
+    assert worst == sorted(worst, key=lambda one: -one["probability"])
+    place = list(run.data.index_val).index(worst[0]["index"])
+    assert run.data.y_val[place] == worst[0]["true"]
+    assert arrays["worst_images"].shape == (len(worst), 8, 8)
+    pixels = run.data.raw_val[place].reshape(8, 8)
+    assert np.abs(arrays["worst_images"][0] / 255 * 16 - pixels).max() < 0.1
+
+
+def test_a_table_of_values_is_in_its_own_units() -> None:
+    _, header, arrays = draw(Experiment.starter("diabetes"))
+    true = arrays["scatter"][:, 0]
+    assert true.min() >= 25  # disease progression goes from 25 to 346
+    assert true.max() <= 346
+    assert (arrays["scatter"][:, 2] == 1).all()
+    errors = [abs(one["true"] - one["predicted"]) for one in header["worst"]]
+    assert errors == sorted(errors, reverse=True)
+    assert "confusion" not in arrays
+
+
+def test_without_a_validation_part_the_training_one_is_shown() -> None:
+    starter = Experiment.starter("iris")
+    _, header, arrays = draw(starter.but(data=starter.data.but(train_fraction=1.0)))
+    assert header["val"] is None
+    assert header["confusion_split"] == "training"
+    assert np.isnan(arrays["curve_val_loss"]).all()
+
+
+def test_layers_before_the_first_units_belong_to_the_input() -> None:
+    layers = (LayerSpec(name="LayerNorm"), LayerSpec(name="Linear", args={"out_features": 20, "bias": False}))
+    experiment = Experiment().but(layers=(*layers, LayerSpec(name="Tanh"), *Experiment().layers[-1:]))
+    _, header, arrays = draw(experiment)
+    assert [column["title"] for column in header["columns"]] == ["input · LayerNorm", "Linear 20 · Tanh", "Linear 1"]
+    assert header["columns"][1]["shown"] == 16
+    assert (arrays["bias_1"] == 0).all()
+
+
+def test_curves_are_thinned_and_end_at_the_present() -> None:
+    run = Run(Experiment())
+    run.advance(steps=25 * 200 + 7)
+    _, arrays = picture(run)
+    steps = arrays["curve_step"]
+    assert len(steps) == MAX_CURVE <= 120
+    assert (steps[0], steps[-1]) == (0, run.step)
+    assert (np.diff(steps) > 0).all()
+    assert arrays["curve_train_loss"][-1] == pytest.approx(run.evaluate()["train"]["loss"])
+
+
+def test_a_diverged_run_can_be_drawn() -> None:
+    starter = Experiment.starter("plane")
+    run = Run(starter.but(optimizer={"name": "SGD", "args": {"lr": 1e6}}))
+    run.advance(steps=500)
+    assert run.status == "diverged"
+    header, arrays = picture(run)
+    read_header(pack({**header, **OWN}, arrays))
+
+
+def test_drawing_does_not_touch_the_run() -> None:
+    layers = [LayerSpec.from_text(text) for text in ("Linear.8", "BatchNorm1d", "Dropout", "Tanh", "Linear.1")]
+    experiment = Experiment().but(layers=tuple(layers))
+    plain, drawn = Run(experiment), Run(experiment)
+    plain.advance(steps=100)
+    painter = Painter(drawn)
+    for _ in range(20):
+        drawn.advance(steps=5)
+        painter.picture()
+    assert drawn.model.training
+    assert (plain.history["loss"] == drawn.history["loss"]).all()
+
+
+def test_size_and_cost() -> None:
+    run = Run(Experiment())
+    run.advance(steps=3000)
+    painter = Painter(run)
+    header, arrays = painter.picture()
+    assert len(pack({**header, **OWN}, arrays)) <= 13_000
+    times = []
+    for _ in range(30):
+        start = time.perf_counter()
+        painter.picture()
+        times.append(time.perf_counter() - start)
+    assert min(times) < 0.005  # about 1 ms on a free core
+
+
+def test_a_blank_snapshot_has_every_field() -> None:
+    snapshot = blank(Experiment(), "r", 0, "starting", "Starting.")
+    assert set(snapshot.header) == FIELDS | set(OWN) | {"arrays"}
+    assert Snapshot.of(snapshot.data) == snapshot
+    other = Snapshot.of(snapshot.but(seq=4, status="failed", message="größer").data)
+    assert (other.seq, other.header["message"], other.header["arrays"]) == (4, "größer", {})
+
+
+def test_another_header_keeps_the_arrays() -> None:
+    run = Run(Experiment.starter("iris"))
+    header, arrays = picture(run)
+    first = Snapshot.of(pack({**header, **OWN}, arrays))
+    _, again = unpack(first.but(message="something longer than before").data)
+    assert all(np.array_equal(array, again[name], equal_nan=True) for name, array in arrays.items())
+
+
+def test_classes_that_a_parameter_says() -> None:
+    data = DataSpec(name="blobs", args={"classes": 5})
+    experiment = Experiment.starter("blobs")
+    experiment = experiment.but(data=data, layers=(*experiment.layers[:-1], LayerSpec.from_text("Linear.5")))
+    _, header, arrays = draw(experiment)
+    assert header["classes"] == ["0", "1", "2", "3", "4"]
+    assert arrays["points"][:, 2].max() == 4
