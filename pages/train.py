@@ -2,7 +2,6 @@
 
 import streamlit as st
 
-from playground.export import to_script
 from playground.ui import panels, session
 from playground.ui.frame import style
 from playground.ui.layers import layer_cards
@@ -23,6 +22,8 @@ with right, st.container(gap="xsmall"):
     layer_cards(experiment)
     with st.expander("The code of this experiment", icon=":material/code:", on_change="rerun", key="code") as code:
         if code.open:
+            from playground.export import to_script  # brings NumPy along, which the first picture does not need
+
             st.code(to_script(experiment), language="python", height=480)
 
 session.write_address()

@@ -62,10 +62,10 @@ def _n(default: int, low: int = 10, high: int = LIMITS.max_samples, help: str = 
 
 
 def _noise(default: float = 0.0, help: str = "") -> Param:
-    return Param("noise", "float", default, 0.0, 0.5, help or "How far points stray, or labels near the edge flip.")
+    return Param("noise", "float", default, 0.0, 0.5, help or "How far points stray, or labels near the edge flip.", label="noise")
 
 
-_CLASSES = Param("classes", "int", 3, 3, 6, "How many classes.")
+_CLASSES = Param("classes", "int", 3, 3, 6, "How many classes.", label="classes")
 _MULTI = Starter("Linear.16~ReLU~Linear.16~ReLU", batch_size=32)
 
 DATASETS: dict[str, DatasetEntry] = {

@@ -17,11 +17,15 @@ class OptimizerEntry(Entry):
     Attributes:
         fused: whether `fused=True` is faster on the CPU too; it is then named wherever the optimizer is built.
         closure: whether `step` evaluates the loss itself, several times.
+        elementwise: whether every number is stepped for itself, so that many points can be rows of one tensor.
+        race_lr: a learning rate that suits Rosenbrock's valley, or 0 where the default does.
         restarts: arguments that are read when the state begins; changing one begins the state anew.
     """
 
     fused: bool = False
     closure: bool = False
+    elementwise: bool = True
+    race_lr: float = 0.0
     restarts: tuple[str, ...] = ()
 
 
@@ -76,6 +80,7 @@ OPTIMIZERS: dict[str, OptimizerEntry] = {
             r"b \leftarrow \mu b + g, \quad w \leftarrow w - \eta b",
             "Straight down the gradient, with momentum if you like.",
             DOC + "torch.optim.SGD.html",
+            race_lr=0.001,
         ),
         OptimizerEntry(
             "Adam",
@@ -84,6 +89,7 @@ OPTIMIZERS: dict[str, OptimizerEntry] = {
             r"w \leftarrow w - \eta \frac{\hat m}{\sqrt{\hat v} + \epsilon}",
             "Every weight has its own step: the mean gradient over the root of the mean square.",
             DOC + "torch.optim.Adam.html",
+            race_lr=0.02,
             restarts=("amsgrad",),
             fused=True,
         ),
@@ -94,6 +100,7 @@ OPTIMIZERS: dict[str, OptimizerEntry] = {
             r"w \leftarrow (1 - \eta \lambda) w - \eta \frac{\hat m}{\sqrt{\hat v} + \epsilon}",
             "Adam with the weight decay kept apart from the gradient.",
             DOC + "torch.optim.AdamW.html",
+            race_lr=0.02,
             restarts=("amsgrad",),
             fused=True,
         ),
@@ -111,6 +118,7 @@ OPTIMIZERS: dict[str, OptimizerEntry] = {
             r"w \leftarrow w - \eta \frac{g}{\sqrt{v} + \epsilon}",
             "The gradient over the root of its recent mean square.",
             DOC + "torch.optim.RMSprop.html",
+            race_lr=0.01,
             restarts=("momentum", "centered"),
         ),
         OptimizerEntry(
@@ -126,6 +134,7 @@ OPTIMIZERS: dict[str, OptimizerEntry] = {
             r"w \leftarrow w - \eta \frac{g}{\sqrt{\sum g^2} + \epsilon}",
             "Steps shrink with the sum of all squared gradients so far.",
             DOC + "torch.optim.Adagrad.html",
+            race_lr=0.5,
             restarts=("initial_accumulator_value",),
         ),
         OptimizerEntry(
@@ -148,6 +157,7 @@ OPTIMIZERS: dict[str, OptimizerEntry] = {
             r"w \leftarrow w - \frac{\eta}{1 - \beta_1^t} \frac{m}{u}",
             "Adam with the largest recent gradient in place of the mean square.",
             DOC + "torch.optim.Adamax.html",
+            race_lr=0.5,
         ),
         OptimizerEntry(
             "NAdam",
@@ -170,6 +180,7 @@ OPTIMIZERS: dict[str, OptimizerEntry] = {
             r"w \leftarrow w - \eta \frac{\mu_{t+1} \hat m + (1 - \mu_t) \hat g}{\sqrt{\hat v} + \epsilon}",
             "Adam that looks ahead along its momentum.",
             DOC + "torch.optim.NAdam.html",
+            race_lr=0.02,
         ),
         OptimizerEntry(
             "RAdam",
@@ -178,6 +189,7 @@ OPTIMIZERS: dict[str, OptimizerEntry] = {
             r"w \leftarrow w - \eta \, r_t \frac{\hat m}{\sqrt{\hat v} + \epsilon}",
             "Adam that waits with its own steps until the mean square can be trusted.",
             DOC + "torch.optim.RAdam.html",
+            race_lr=0.005,
         ),
         OptimizerEntry(
             "Rprop",
@@ -212,6 +224,7 @@ OPTIMIZERS: dict[str, OptimizerEntry] = {
             r"w \leftarrow (1 - \lambda \eta_t) w - \eta_t g",
             "SGD with shrinking steps that also averages its weights.",
             DOC + "torch.optim.ASGD.html",
+            race_lr=0.001,
         ),
         OptimizerEntry(
             "Adafactor",
@@ -232,6 +245,8 @@ OPTIMIZERS: dict[str, OptimizerEntry] = {
             r"w \leftarrow w - \rho_t \frac{g}{\sqrt{r c}}",
             "Keeps row and column means of the squares instead of all of them, to save memory.",
             DOC + "torch.optim.Adafactor.html",
+            race_lr=1.0,
+            elementwise=False,
         ),
         OptimizerEntry(
             "LBFGS",
@@ -253,6 +268,7 @@ OPTIMIZERS: dict[str, OptimizerEntry] = {
             DOC + "torch.optim.LBFGS.html",
             restarts=("max_iter", "history_size", "line_search_fn"),
             closure=True,
+            elementwise=False,
         ),
     )
 }

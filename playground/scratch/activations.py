@@ -132,9 +132,7 @@ class Softplus(Activation):
     def __init__(self, beta: float = 1.0, threshold: float = 20.0) -> None:
         super().__init__()
         if beta == 0:
-            raise ValueError(
-                "Softplus: beta is 0, and the formula divides by it; use another value, such as 1"
-            )
+            raise ValueError("Softplus: beta is 0, and the formula divides by it; use another value, such as 1")
         self.beta, self.threshold = beta, threshold
 
     def f(self, x: np.ndarray) -> np.ndarray:
@@ -236,11 +234,13 @@ class Mish(Activation):
 class Hardsigmoid(Activation):
     """The straight line (x + 3)/6 limited to [0, 1]; derivative 1/6 strictly between -3 and 3."""
 
+    slope = float(np.float32(1 / 6))  # torch's constant is a float32, which the last digits show
+
     def f(self, x: np.ndarray) -> np.ndarray:
         return np.clip(x + 3, 0, 6) / 6
 
     def df(self, x: np.ndarray, y: np.ndarray) -> np.ndarray:
-        return _choose((x > -3) & (x < 3), 1 / 6, 0.0, x)
+        return _choose((x > -3) & (x < 3), self.slope, 0.0, x)
 
 
 class Hardswish(Activation):
@@ -281,20 +281,15 @@ class PReLU(Layer):
                 f"set num_parameters={channels} or 1"
             )
         slope = self.params["weight"].data
-        if x.ndim > 1:
-            slope = slope.reshape(-1, *[1] * (x.ndim - 2))  # (C, 1, ...) lines up with (N, C, ...)
+        view = () if self.num_parameters == 1 else (-1, *[1] * (x.ndim - 2))
+        slope = slope.reshape(view)  # (C, 1, ...) lines up with (N, C, ...)
         return self.remember(np.where(x > 0, x, slope * x), x, slope)
 
     def backward(self, grad_output: Any) -> np.ndarray:
         grad_output, (x, slope) = self.recall(grad_output)
-        grad_slope = np.where(x > 0, 0, grad_output * x)
-        if self.num_parameters > 1:
-            grad_slope = grad_slope.sum(axis=(0, *range(2, x.ndim)))
-        self.params["weight"].accumulate(
-            grad_slope.sum(keepdims=True).reshape(1)
-            if grad_slope.ndim != 1 or self.num_parameters == 1
-            else grad_slope
-        )
+        shared = None if self.num_parameters == 1 else (0, *range(2, x.ndim))  # all that one slope served
+        grad_slope = np.where(x > 0, 0, grad_output * x).sum(axis=shared)
+        self.params["weight"].accumulate(grad_slope.reshape(self.num_parameters))
         return np.where(x > 0, grad_output, slope * grad_output)
 
 
@@ -311,7 +306,7 @@ class Softmax(Layer):
     def forward(self, x: Any) -> np.ndarray:
         x = as_float(x)
         axis = _softmax_axis(self.name, self.dim, x)
-        y = np.exp(log_softmax(x, axis))
+        y = softmax(x, axis)
         return self.remember(y, y, axis)
 
     def backward(self, grad_output: Any) -> np.ndarray:
@@ -338,6 +333,11 @@ class LogSoftmax(Layer):
     def backward(self, grad_output: Any) -> np.ndarray:
         grad_output, (y, axis) = self.recall(grad_output)
         return grad_output - np.exp(y) * grad_output.sum(axis=axis, keepdims=True)
+
+
+def softmax(x: np.ndarray, axis: int) -> np.ndarray:
+    y = np.exp(x - x.max(axis=axis, keepdims=True))
+    return y / y.sum(axis=axis, keepdims=True)
 
 
 def log_softmax(x: np.ndarray, axis: int) -> np.ndarray:

@@ -7,6 +7,7 @@ rule: it returns dL/dx and adds dL/dw to the `grad` of each Parameter. Shapes, n
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -48,8 +49,7 @@ class Layer:
         self.params: dict[str, Parameter] = {}
         self.buffers: dict[str, np.ndarray] = {}
         self._saved: tuple[Any, ...] | None = None
-        self._output_shape: tuple[int, ...] = ()
-        self._output_dtype: Any = None
+        self._output: tuple[tuple[int, ...], Any] = ((), None)  # shape and dtype of the last output
 
     def forward(self, x: Any) -> Any:
         raise NotImplementedError
@@ -62,20 +62,19 @@ class Layer:
 
     def remember(self, output: np.ndarray, *saved: Any) -> np.ndarray:
         """Keep what `backward` will need, and hand the output on."""
-        self._saved = saved
-        self._output_shape = output.shape
-        self._output_dtype = output.dtype
+        self._saved, self._output = saved, (output.shape, output.dtype)
         return output
 
     def recall(self, grad_output: Any) -> tuple[np.ndarray, tuple[Any, ...]]:
         """What `forward` kept, and `grad_output` as an array checked against the output's shape."""
         if self._saved is None:
             raise ValueError(f"{self.name}: backward was called before forward; run forward(x) first")
-        grad_output = np.asarray(grad_output, dtype=self._output_dtype)
-        if grad_output.shape != self._output_shape:
+        shape, dtype = self._output
+        grad_output = np.asarray(grad_output, dtype)
+        if grad_output.shape != shape:
             raise ValueError(
                 f"{self.name}: grad_output has shape {grad_output.shape} but the output of the last forward "
-                f"has shape {self._output_shape}; pass one number per output"
+                f"has shape {shape}; pass one number per output"
             )
         return grad_output, self._saved
 
@@ -150,9 +149,8 @@ class Sequential(Layer):
             named = {str(index): layer for index, layer in enumerate(layers)}
         for key, layer in named.items():
             if not isinstance(layer, Layer):
-                raise ValueError(
-                    f"Sequential: entry '{key}' is {layer!r}, which is not a layer of this library"
-                )
+                raise ValueError(f"Sequential: entry '{key}' is {layer!r}, which is not a layer of this library")
+        self.named_layers: dict[str, Layer] = named
         self.layers: list[Layer] = list(named.values())
         for key, layer in named.items():
             self.params.update({f"{key}.{name}": param for name, param in layer.params.items()})
@@ -173,6 +171,11 @@ class Sequential(Layer):
     def parameters(self) -> list[Parameter]:
         """Every Parameter once, even where two layers share it."""
         return list(dict.fromkeys(self.params.values()))
+
+    def state_dict(self) -> dict[str, np.ndarray]:
+        """Layer after layer, the order of torch's keys."""
+        layers = self.named_layers.items()
+        return {f"{key}.{name}": value for key, layer in layers for name, value in layer.state_dict().items()}
 
     def train(self, mode: bool = True) -> Layer:
         for layer in self.layers:
@@ -223,3 +226,9 @@ def uniform(rng: np.random.Generator | None, bound: float, shape: tuple[int, ...
     """A Parameter drawn from U(-bound, bound): with bound = 1/sqrt(fan_in) this is torch's default start."""
     rng = np.random.default_rng() if rng is None else rng
     return Parameter(rng.uniform(-bound, bound, shape).astype(dtype))
+
+
+@functools.lru_cache(maxsize=64)
+def ones(length: int, dtype: Any) -> np.ndarray:
+    """The vector 1 of the sum 1ᵀg; kept, because making it takes longer than the product."""
+    return np.ones(length, dtype)

@@ -16,9 +16,7 @@ class Dropout(Layer):
     The mask is a constant of this forward, hence dx = g · mask. With p = 1 everything is 0.
     """
 
-    def __init__(
-        self, p: float = 0.5, *, rng: np.random.Generator | None = None, dtype: Any = np.float64
-    ) -> None:
+    def __init__(self, p: float = 0.5, *, rng: np.random.Generator | None = None, dtype: Any = np.float64) -> None:
         super().__init__()
         check_probability("Dropout", p)
         self.p, self.dtype = p, np.dtype(dtype)  # dtype: of the random numbers; the output has x's own

@@ -33,9 +33,7 @@ class Embedding(Layer):
         super().__init__()
         check_count("Embedding", num_embeddings=num_embeddings, embedding_dim=embedding_dim)
         if max_norm is not None or scale_grad_by_freq or sparse:
-            raise ValueError(
-                "Embedding: max_norm, scale_grad_by_freq and sparse are not written here; leave them"
-            )
+            raise ValueError("Embedding: max_norm, scale_grad_by_freq and sparse are not written here; leave them")
         if padding_idx is not None:
             if not -num_embeddings <= padding_idx < num_embeddings:
                 raise ValueError(
@@ -54,9 +52,7 @@ class Embedding(Layer):
     def forward(self, x: Any) -> np.ndarray:
         x = np.asarray(x)
         if x.dtype.kind not in "iu" and x.size:
-            raise ValueError(
-                f"Embedding looks up whole numbers but the input is {x.dtype}; convert it to int64"
-            )
+            raise ValueError(f"Embedding looks up whole numbers but the input is {x.dtype}; convert it to int64")
         x = x.astype(np.int64)
         if x.size and (x.min() < 0 or x.max() >= self.num_embeddings):
             wrong = x.min() if x.min() < 0 else x.max()

@@ -18,7 +18,7 @@ RATES = (*(float(f"{digit}e{power}") for power in range(-5, 1) for digit in (1, 
 
 def param_control(param: Param, value: Any, key: str, make: Make, disabled: bool = False) -> None:
     """The widget for one parameter; a new value goes through `make`."""
-    label = (param.label or param.name.replace("_", " ")).strip()
+    label = f"{param.label[0].upper()}{param.label[1:]}" if param.label else f"`{param.name}`"
     shown: dict[str, Any] = {"key": key, "help": param.help or None, "disabled": disabled}
     if param.kind == "pair":
         _pair_control(param, value, key, make, label, disabled)
@@ -31,9 +31,9 @@ def param_control(param: Param, value: Any, key: str, make: Make, disabled: bool
         st.selectbox(label, param.choices, format_func=str, on_change=on_change(key, make), **shown)
     elif param.scale == "log":
         _log_control(param, value, key, make, label, shown)
-    elif param.kind == "float" and param.low is not None and param.high is not None and param.high - param.low <= 1:
+    elif _is_share(param):
         st.session_state[key] = float(value)
-        st.slider(label, param.low, param.high, step=0.01, on_change=on_change(key, make), **shown)
+        st.slider(label, param.low, param.high, step=0.01, format="%g", on_change=on_change(key, make), **shown)
     elif param.kind == "int":
         st.session_state[key] = value
         low, high = (None if bound is None else int(bound) for bound in (param.low, param.high))
@@ -41,6 +41,13 @@ def param_control(param: Param, value: Any, key: str, make: Make, disabled: bool
     else:
         st.session_state[key] = float(value)
         st.number_input(label, param.low, param.high, step=0.1, format="%g", on_change=on_change(key, make), **shown)
+
+
+def _is_share(param: Param) -> bool:
+    """Whether a slider in hundredths covers the parameter: a range of at most 1 with such a default."""
+    if param.kind != "float" or param.low is None or param.high is None or param.high - param.low > 1:
+        return False
+    return all(round(100 * edge, 6).is_integer() for edge in (param.default, param.low, param.high))  # type: ignore[arg-type, operator]
 
 
 def _log_control(param: Param, value: float, key: str, make: Make, label: str, shown: dict[str, Any]) -> None:
@@ -81,13 +88,13 @@ def number(given: Any, label: str) -> float:
 
 def _pair_control(param: Param, value: Any, key: str, make: Make, label: str, disabled: bool) -> None:
     for index, column in enumerate(st.columns(2)):
-        one = replace(param, kind="float", scale="linear", label=f"{label} {index + 1}", high=param.high)
+        one = replace(param, kind="float", default=param.default[index], label=f"{label} {index + 1}")  # type: ignore[index]
 
         def set_one(old: Experiment, given: float, index: int = index) -> Experiment:
             return make(old, tuple(given if i == index else other for i, other in enumerate(value)))
 
         with column:
-            param_control(replace(one, low=param.low), value[index], f"{key}-{index}", set_one, disabled)
+            param_control(one, value[index], f"{key}-{index}", set_one, disabled)
 
 
 def part_params(part: Part, key: str, make: Make, skip: tuple[str, ...] = ()) -> None:

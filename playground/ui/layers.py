@@ -8,6 +8,7 @@ from playground.catalog import LAYERS
 from playground.shapes import LayerReport, ShapeError, outline, shape_text
 from playground.spec import Experiment, LayerSpec
 from playground.ui.controls import param_control
+from playground.ui.panels import RESTARTS
 from playground.ui.session import change, on_change
 
 CARD_WIDTH = 152
@@ -19,10 +20,7 @@ def layer_cards(experiment: Experiment) -> None:
     with st.container(horizontal=True, gap="xsmall", key="layer-cards"):
         with st.container(width=150, gap="xxsmall"):
             total = sum(report.parameters for report in reports)
-            st.caption(
-                f"**Layers** :material/restart_alt: · {total:,} parameters",
-                help="A change here starts training anew, from step 0. Input sizes are inferred.",
-            )
+            st.caption(f"**Layers** {RESTARTS} · {total:,} params")
             _add_buttons()
         for index, layer in enumerate(experiment.layers):
             with st.container(border=True, width=CARD_WIDTH, gap="xxsmall", key=f"layer-{index}"):

@@ -31,7 +31,7 @@ _CODE = st.components.v2.component(
 # The frame is all that stands before the code has come: it reserves the height, so that nothing jumps.
 _FRAME = """:host { display: block; container-type: inline-size }
 .pg-live { --pg-column: clamp(320px, 36.5cqw, 388px); --pg-field: calc(var(--pg-column) - 112px);
- min-height: calc(var(--pg-field) + 218px) }
+ min-height: calc(var(--pg-field) + 210px) }
 @container (max-width: 759px) {
  .pg-live { --pg-field: min(100cqw - 112px, 340px); min-height: calc(var(--pg-field) + 604px) } }"""
 

@@ -27,7 +27,7 @@ def data_panel(experiment: Experiment) -> None:
     """Data set, its size and noise, the split and the inputs. Every change here starts training anew."""
     data = experiment.data
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-        st.markdown(f"**Data** {RESTARTS}", help="A change here starts training anew, from step 0.", width="content")
+        st.markdown(f"**Data** {RESTARTS}", width="content")
         st.button(
             "New points",
             icon=":material/casino:",
@@ -78,6 +78,7 @@ def data_panel(experiment: Experiment) -> None:
             help="What the network sees of a point.",
             on_change=on_change("data-features", _set_features),
         )
+    st.caption(f"{RESTARTS} marks what starts training anew, from step 0. The rest changes while it plays.")
 
 
 def _set_features(old: Experiment, names: list[str]) -> Experiment:

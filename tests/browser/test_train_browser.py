@@ -35,7 +35,7 @@ def opened(visit, path="", **how):
 
 
 def click(page, key):
-    page.locator(f".st-key-{key} button").first.click()
+    page.locator(f".st-key-{key} button:visible").first.click()
 
 
 def numbers(page) -> dict[str, str]:
