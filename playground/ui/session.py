@@ -11,7 +11,7 @@ import streamlit as st
 
 from playground.engine import Engine, Handle
 from playground.fit import Finding, findings
-from playground.spec import Experiment, needs_reset
+from playground.spec import KNOWN_WORDS, Experiment, needs_reset
 
 EXPERIMENT = "experiment"
 HANDLE = "handle"
@@ -29,11 +29,19 @@ def engine() -> Engine:
 
 
 def experiment() -> Experiment:
-    """The visitor's experiment: from the address bar at first, and again whenever that was changed by hand."""
-    address = st.query_params.to_dict()
-    if EXPERIMENT not in st.session_state or address != st.session_state[ADDRESS]:
+    """The visitor's experiment: from the address bar at first, and again whenever that was changed by hand.
+
+    An address without any word of an experiment says nothing: so it is after a visit to another page.
+    """
+    address = _words()
+    if EXPERIMENT not in st.session_state or (address and address != st.session_state[ADDRESS]):
         _open_address(address)
     return st.session_state[EXPERIMENT]
+
+
+def _words() -> dict[str, str]:
+    """What the address bar says of an experiment; other words belong to others."""
+    return {word: text for word, text in st.query_params.to_dict().items() if word in KNOWN_WORDS}
 
 
 def _open_address(address: dict[str, str]) -> None:
@@ -53,8 +61,9 @@ def write_address() -> None:
     """Make the address bar reproduce what is on screen; the default experiment needs no words."""
     wanted = st.session_state[EXPERIMENT]
     address = {} if wanted == Experiment() else wanted.to_query()
-    if address != st.query_params.to_dict():
-        st.query_params.from_dict(address)
+    if address != _words():
+        others = {word: text for word, text in st.query_params.to_dict().items() if word not in KNOWN_WORDS}
+        st.query_params.from_dict({**address, **others})
     st.session_state[ADDRESS] = address
 
 
