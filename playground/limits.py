@@ -19,6 +19,11 @@ class Limits:
     max_slice_steps: int = 20_000  # steps that one call of `advance` may ask of a host
     max_epochs: int = 100_000  # length of one run
     history_points: int = 8_192  # rows of a run's history before it is thinned to every other one
+    max_racers: int = 12  # optimizers in one race on a landscape
+    max_race_steps: int = 10_000  # steps of one race or sweep
+    max_sweep_points: int = 1_000_000  # learning rates times starts of one sweep
+    max_sweep_work: int = 1_000_000_000  # learning rates times starts times steps, taken as rows of one tensor
+    max_sweep_loop: int = 500_000  # the same for optimizers that must take the starts one by one
     hosts: int = 0  # worker processes; 0 means one per core, at least two
     runs_per_host: int = 100  # runs that one worker process holds
 

@@ -127,7 +127,7 @@ def show_problems(found: list[Finding]) -> None:
     if mistake := st.session_state.pop(MISTAKE, ""):
         st.error(mistake, icon=":material/error:")
     for number, finding in enumerate(found):
-        with st.container(horizontal=True, vertical_alignment="center", key=f"finding-{number}"):
+        with st.container(horizontal=True, vertical_alignment="center", wrap=False, key=f"finding-{number}"):
             (st.error if finding.fatal else st.warning)(finding.message, width="stretch")
             if finding.fix is not None:
                 st.button(finding.cure, key=f"fix-{number}", on_click=change, args=(_adopting(finding.fix),))
