@@ -12,35 +12,37 @@ from playground.spec import Experiment, Part
 from playground.ui.session import on_change
 
 Make = Callable[[Experiment, Any], Experiment]
+OnChange = Callable[[str, Callable[[Any, Any], Any]], Any]
+"""Makes a widget's callback from its key and what makes a new value of the old; pages about other values have their own."""
 
 RATES = (*(float(f"{digit}e{power}") for power in range(-5, 1) for digit in (1, 3)), 10.0)
 
 
-def param_control(param: Param, value: Any, key: str, make: Make, disabled: bool = False) -> None:
-    """The widget for one parameter; a new value goes through `make`."""
+def param_control(param: Param, value: Any, key: str, make: Any, disabled: bool = False, on: OnChange = on_change) -> None:
+    """The widget for one parameter; a new value goes through `make`, by way of `on`."""
     label = f"{param.label[0].upper()}{param.label[1:]}" if param.label else f"`{param.name}`"
     shown: dict[str, Any] = {"key": key, "help": param.help or None, "disabled": disabled}
     if param.kind == "pair":
-        _pair_control(param, value, key, make, label, disabled)
+        _pair_control(param, value, key, make, label, disabled, on)
         return
     if param.kind == "bool":
         st.session_state[key] = value
-        st.toggle(label, on_change=on_change(key, make), **shown)
+        st.toggle(label, on_change=on(key, make), **shown)
     elif param.kind == "choice":
         st.session_state[key] = value
-        st.selectbox(label, param.choices, format_func=str, on_change=on_change(key, make), **shown)
+        st.selectbox(label, param.choices, format_func=str, on_change=on(key, make), **shown)
     elif param.scale == "log":
-        _log_control(param, value, key, make, label, shown)
+        _log_control(param, value, key, make, label, shown, on)
     elif _is_share(param):
         st.session_state[key] = float(value)
-        st.slider(label, param.low, param.high, step=0.01, format="%g", on_change=on_change(key, make), **shown)
+        st.slider(label, param.low, param.high, step=0.01, format="%g", on_change=on(key, make), **shown)
     elif param.kind == "int":
         st.session_state[key] = value
         low, high = (None if bound is None else int(bound) for bound in (param.low, param.high))
-        st.number_input(label, low, high, step=1, format="%d", on_change=on_change(key, make), **shown)
+        st.number_input(label, low, high, step=1, format="%d", on_change=on(key, make), **shown)
     else:
         st.session_state[key] = float(value)
-        st.number_input(label, param.low, param.high, step=0.1, format="%g", on_change=on_change(key, make), **shown)
+        st.number_input(label, param.low, param.high, step=0.1, format="%g", on_change=on(key, make), **shown)
 
 
 def _is_share(param: Param) -> bool:
@@ -50,13 +52,15 @@ def _is_share(param: Param) -> bool:
     return all(round(100 * edge, 6).is_integer() for edge in (param.default, param.low, param.high))  # type: ignore[arg-type, operator]
 
 
-def _log_control(param: Param, value: float, key: str, make: Make, label: str, shown: dict[str, Any]) -> None:
+def _log_control(
+    param: Param, value: float, key: str, make: Any, label: str, shown: dict[str, Any], on: OnChange
+) -> None:
     """Usual sizes to pick from, and any other number typed in."""
     usual = [rate for rate in RATES if (param.low or 0) <= rate <= (param.high or rate)]
     options = sorted({*([0.0] if param.low == 0 and param.name != "lr" else []), *usual, float(value)})
     st.session_state[key] = float(value)
 
-    def typed(old: Experiment, given: Any) -> Experiment:
+    def typed(old: Any, given: Any) -> Any:
         return make(old, number(given, label))
 
     st.selectbox(
@@ -64,7 +68,7 @@ def _log_control(param: Param, value: float, key: str, make: Make, label: str, s
         options,
         format_func=lambda rate: f"{rate:g}" if isinstance(rate, float) else str(rate),
         accept_new_options=True,
-        on_change=on_change(key, typed),
+        on_change=on(key, typed),
         **shown,
     )
 
@@ -86,30 +90,40 @@ def number(given: Any, label: str) -> float:
         raise ValueError(f"{label}: {str(given)[:40]!r} is not a number; type one such as 0.01 or 1e-3.") from None
 
 
-def _pair_control(param: Param, value: Any, key: str, make: Make, label: str, disabled: bool) -> None:
+def _pair_control(
+    param: Param, value: Any, key: str, make: Any, label: str, disabled: bool, on: OnChange
+) -> None:
     for index, column in enumerate(st.columns(2)):
         one = replace(param, kind="float", default=param.default[index], label=f"{label} {index + 1}")  # type: ignore[index]
 
-        def set_one(old: Experiment, given: float, index: int = index) -> Experiment:
+        def set_one(old: Any, given: float, index: int = index) -> Any:
             return make(old, tuple(given if i == index else other for i, other in enumerate(value)))
 
         with column:
-            param_control(one, value[index], f"{key}-{index}", set_one, disabled)
+            param_control(one, value[index], f"{key}-{index}", set_one, disabled, on)
 
 
-def part_params(part: Part, key: str, make: Make, skip: tuple[str, ...] = ()) -> None:
+def part_params(part: Part, key: str, make: Any, skip: tuple[str, ...] = (), on: OnChange = on_change) -> None:
     """A widget for every argument of a part but those in `skip`; `make` takes the changed part."""
     for param in part.entry.params:
         if param.name in skip:
             continue
 
-        def set_argument(old: Experiment, value: Any, name: str = param.name) -> Experiment:
+        def set_argument(old: Any, value: Any, name: str = param.name) -> Any:
             return make(old, part.set(**{name: value}))
 
-        param_control(param, part[param.name], f"{key}-{param.name}", set_argument)
+        param_control(param, part[param.name], f"{key}-{param.name}", set_argument, on=on)
 
 
-def entry_select(label: str, registry: Mapping[str, Entry], value: str, key: str, make: Make, **shown: Any) -> None:
+def entry_select(
+    label: str,
+    registry: Mapping[str, Entry],
+    value: str,
+    key: str,
+    make: Any,
+    on: OnChange = on_change,
+    **shown: Any,
+) -> None:
     """A select box over a registry, with the chosen entry's summary as help."""
     st.session_state[key] = value
     st.selectbox(

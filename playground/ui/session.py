@@ -1,11 +1,13 @@
 """What one visitor's session holds: the experiment, the handle of its run, and what went wrong last.
 
-The experiment is the only source of truth. Before every run of a page the widgets' values are set from it, and a
-changed widget makes a new experiment; one that cannot be made leaves everything as it was and says why.
+The experiment is the only source of truth. In every run of a page the widgets' values are set from it, and a widget
+that shows something else in the next run makes a new experiment; one that cannot be made leaves everything as it was
+and says why.
 """
 
 from collections.abc import Callable
-from typing import Any
+from functools import partial
+from typing import Any, Literal
 
 import streamlit as st
 
@@ -17,9 +19,12 @@ EXPERIMENT = "experiment"
 HANDLE = "handle"
 ADDRESS = "address"
 MISTAKE = "mistake"
+SHOWN = "shown"
 SPEED = "speed"
 
 Change = Callable[[Experiment], Experiment]
+Make = Callable[[Experiment, Any], Experiment]
+"""(the experiment, what a widget was set to) -> the new experiment; ValueError says why there is none."""
 
 
 @st.cache_resource(show_spinner=False)
@@ -36,6 +41,7 @@ def experiment() -> Experiment:
     address = _words()
     if EXPERIMENT not in st.session_state or (address and address != st.session_state[ADDRESS]):
         _open_address(address)
+    _take_changes()
     return st.session_state[EXPERIMENT]
 
 
@@ -112,14 +118,29 @@ def open_findings() -> list[Finding]:
     return findings(st.session_state[EXPERIMENT])
 
 
-def on_change(key: str, make: Callable[[Experiment, Any], Experiment]) -> Callable[[], None]:
-    """A widget callback: the new value of the widget `key` makes a new experiment."""
+def on_change(key: str, make: Make) -> Literal["rerun"]:
+    """For a widget's `on_change`: what the visitor sets it to makes a new experiment at the beginning of the next run.
 
-    def changed() -> None:
-        value = st.session_state[key]
-        change(lambda old: make(old, value))
+    `st.session_state[key]` already holds what the widget shows. No callback takes the change over, because callbacks
+    also run in the ticks of the live picture, and those are stopped half-way by a full run: the change would have
+    reached the run, and not the page.
+    """
+    st.session_state[SHOWN][key] = (st.session_state[key], make)
+    return "rerun"
 
-    return changed
+
+def _take_changes() -> None:
+    """Make of the experiment what the visitor has set the widgets to since they were drawn."""
+    shown: dict[str, tuple[Any, Make]] = st.session_state.setdefault(SHOWN, {})
+    for key, (value, make) in list(shown.items()):
+        if key not in st.session_state:
+            del shown[key]  # the widget is no longer on the page
+        elif (given := st.session_state[key]) != value:
+            change(partial(_made, make, given))
+
+
+def _made(make: Make, given: Any, old: Experiment) -> Experiment:
+    return make(old, given)
 
 
 def show_problems(found: list[Finding]) -> None:
