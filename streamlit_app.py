@@ -1,10 +1,19 @@
-"""The router: page config and navigation, nothing else."""
+"""The router: page config and navigation, nothing else.
+
+The folder is not called pages/: Streamlit would look into one by itself, before this file has run for the first time.
+"""
 
 import streamlit as st
 
 st.set_page_config(page_title="PyTorch Playground", page_icon="assets/logo.svg", layout="wide")
 st.logo("assets/wordmark.svg", size="medium")
 st.navigation(
-    [st.Page("pages/train.py", title="Train", icon=":material/play_circle:", default=True)],
+    [
+        st.Page("app_pages/train.py", title="Train", icon=":material/play_circle:", default=True),
+        st.Page("app_pages/lessons.py", title="Lessons", icon=":material/school:"),
+        st.Page("app_pages/autograd.py", title="Autograd", icon=":material/account_tree:"),
+        st.Page("app_pages/optimizers.py", title="Optimizers", icon=":material/landscape:"),
+        st.Page("app_pages/numpy_vs_pytorch.py", title="NumPy vs PyTorch", icon=":material/balance:"),
+    ],
     position="top",
 ).run()

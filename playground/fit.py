@@ -31,7 +31,7 @@ def findings(experiment: Experiment) -> list[Finding]:
         without = experiment.layers[: error.index - 1] + experiment.layers[error.index :]
         return [Finding(str(error), True, f"Remove layer {error.index}", _changed(experiment, layers=without))]
     shaped = (_task(experiment, output), _width(experiment, output))
-    found = (*shaped, _twice(experiment), _batches(experiment), _cycle(experiment))
+    found = (*shaped, _twice(experiment), _batches(experiment), _cycle(experiment), _engine(experiment))
     return sorted((finding for finding in found if finding), key=lambda finding: not finding.fatal)
 
 
@@ -173,4 +173,25 @@ def _cycle(experiment: Experiment) -> Finding | None:
         True,
         "Switch it off",
         experiment.but(scheduler=scheduler.set(cycle_momentum=False)),
+    )
+
+
+def _engine(experiment: Experiment) -> Finding | None:
+    """The NumPy engine needs a twin of every part."""
+    if experiment.training.engine != "numpy":
+        return None
+    parts = [*experiment.layers, experiment.loss, experiment.optimizer]
+    parts += [experiment.scheduler] if experiment.scheduler else []
+    without = next((part.name for part in parts if not part.entry.twin), "")
+    if experiment.training.precision != "float32":
+        without = "Mixed precision"
+    elif experiment.outline()[-1].out_shape == () and experiment.loss.entry.targets == "values":
+        without = f"{experiment.loss.name} of outputs of shape (N,)"
+    if not without:
+        return None
+    return Finding(
+        f"{without} has no NumPy twin: the engine 'NumPy from scratch' cannot train this. Use PyTorch.",
+        True,
+        "Use PyTorch",
+        _changed(experiment, training=experiment.training.but(engine="torch")),
     )

@@ -14,7 +14,9 @@ from urllib.parse import parse_qsl, urlencode
 from pydantic import ValidationError, field_validator, model_validator
 
 from playground.catalog import DATASETS, FEATURES, LAYERS, LOSSES, OPTIMIZERS, SCHEDULERS, lookup
+from playground.catalog import points as own_points
 from playground.catalog.base import Param
+from playground.catalog.points import Point
 from playground.limits import LIMITS
 from playground.parts import Args, Frozen, Part, sentence
 from playground.shapes import LayerReport, ShapeError, outline
@@ -59,6 +61,7 @@ class DataSpec(Part):
         features: inputs computed from x and y, for the two-dimensional sets.
         train_fraction: share of the points to train on; the rest validates.
         seed: of the points and of the split.
+        points: x, y and class of the points of a set that is drawn by hand; no other set has any.
     """
 
     registry = DATASETS
@@ -67,6 +70,7 @@ class DataSpec(Part):
     features: tuple[str, ...] = ()
     train_fraction: float = 0.5
     seed: int = 0
+    points: tuple[Point, ...] = ()
 
     @field_validator("train_fraction")
     @classmethod
@@ -92,10 +96,31 @@ class DataSpec(Part):
         object.__setattr__(self, "features", ordered)
         return self
 
+    @model_validator(mode="after")
+    def _own_points(self) -> Self:
+        if not self.entry.drawn:
+            if self.points:
+                raise ValueError(f"data: {self.name} makes its own points; only the set 'own' takes drawn ones.")
+            return self
+        try:
+            points = own_points.snapped(self.points or own_points.from_text(self.entry.drawn))
+        except ValueError as error:
+            raise ValueError(f"data: {error}") from None
+        object.__setattr__(self, "points", points)
+        object.__setattr__(self, "args", Args(n=len(points)))
+        return self
+
     @property
     def classes(self) -> int:
-        """Number of classes; 0 for a regression."""
+        """Number of classes; 0 for a regression. Drawn points have at least two."""
+        if self.points:
+            return max(2, 1 + max(label for _, _, label in self.points))
         return int(self.args.get("classes", self.entry.classes))
+
+    def points_text(self) -> str:
+        """Drawn points for the address bar; nothing where they are those to begin with, or the set has none."""
+        text = own_points.to_text(self.points)
+        return "" if text == self.entry.drawn else text
 
     @property
     def input_shape(self) -> tuple[int, ...]:
@@ -120,6 +145,7 @@ class TrainingSpec(Frozen):
         patience: epochs without a lower validation loss before the run stops and takes back its best weights; 0
             never stops early.
         precision: 'float32', or 'mixed': matrix products in the device's short float type.
+        engine: 'torch', or 'numpy': the layers and optimizers of `playground.scratch`, from the same weights.
     """
 
     batch_size: int = 10
@@ -130,6 +156,7 @@ class TrainingSpec(Frozen):
     l2: float = 0.0
     patience: int = 0
     precision: str = "float32"
+    engine: str = "torch"
 
     @model_validator(mode="before")
     @classmethod
@@ -190,6 +217,13 @@ TRAINING: dict[str, Param] = {
             "float32",
             choices=("float32", "mixed"),
             help="'mixed' computes matrix products in the device's short float type.",
+        ),
+        Param(
+            "engine",
+            "choice",
+            "torch",
+            choices=("torch", "numpy"),
+            help="What computes the steps: PyTorch, or the NumPy library written from scratch, from the same weights.",
         ),
     )
 }
@@ -262,6 +296,7 @@ class Experiment(Frozen):
             "features": "_".join(self.data.features),
             "split": repr(self.data.train_fraction),
             "points": str(self.data.seed),
+            "own": self.data.points_text(),
             "net": "~".join(layer.to_text() for layer in self.layers),
             "loss": self.loss.to_text(),
             "opt": self.optimizer.to_text(),
@@ -299,6 +334,8 @@ class Experiment(Frozen):
         starter = _read("data", given.get("data", DEFAULT_DATASET).partition(".")[0], cls.starter)
         words = starter._words() | (PLAIN_WORDS if "net" in given else {}) | given
         data = _read("data", words["data"], DataSpec.from_text)
+        if data.entry.drawn and words["own"]:
+            data = _read("own", words["own"], lambda text: data.but(points=own_points.from_text(text)))
         features = tuple(words["features"].split("_")) if data.entry.view == "plane" else ()
         split = _read("split", words["split"], partial(FRACTION.from_text, where="split"))
         points = _read("points", words["points"], partial(SEED.from_text, where="points"))
@@ -334,8 +371,9 @@ TRAINING_WORDS = {
     "l2": "l2",
     "patience": "patience",
     "precision": "precision",
+    "engine": "engine",
 }
-PLAIN_WORDS = {"features": "x_y", "split": "0.5", "points": "0", "sched": "", "seed": "0"} | {
+PLAIN_WORDS = {"features": "x_y", "split": "0.5", "points": "0", "own": "", "sched": "", "seed": "0"} | {
     word: TRAINING[name].to_text(TRAINING[name].default) for word, name in TRAINING_WORDS.items()
 }
 """What a missing word means. A link lives for ever, so these never change within a version."""
@@ -399,4 +437,6 @@ def needs_reset(old: Experiment, new: Experiment) -> str | None:
     changed = [what for field, what in RESET_FIELDS.items() if getattr(old, field) != getattr(new, field)]
     if old.training.precision != new.training.precision:
         changed.append("the precision")
+    if old.training.engine != new.training.engine:
+        changed.append("the engine")
     return f"Changing {' and '.join(changed)} starts training anew." if changed else None

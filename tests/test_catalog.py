@@ -42,7 +42,8 @@ def test_data_sets_name_a_function_and_have_a_home(name):
     entry = DATASETS[name]
     module, _, function = entry.target.rpartition(".")
     accepted = inspect.signature(getattr(importlib.import_module(module), function)).parameters
-    assert set(accepted) == {param.name for param in entry.params} | {"rng"}
+    drawn = {"points"} if entry.drawn else set()
+    assert set(accepted) == {param.name for param in entry.params} | drawn | {"rng"}
     assert entry.group
     assert entry.summary
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-FILES = sorted([*ROOT.glob("playground/**/*.py"), *ROOT.glob("pages/*.py"), ROOT / "streamlit_app.py"])
+FILES = sorted([*ROOT.glob("playground/**/*.py"), *ROOT.glob("app_pages/*.py"), ROOT / "streamlit_app.py"])
 STANDARD = set(sys.stdlib_module_names)
 
 # room -> the third-party modules it may import; a room not named may import all but streamlit and plotly
@@ -16,6 +16,8 @@ MAY_IMPORT = {
     "limits": set(),
     "shapes": set(),
     "fit": set(),
+    "advice": set(),
+    "lessons": set(),
     "parts": {"pydantic"},
     "spec": {"pydantic"},
     "scratch": {"numpy"},
@@ -46,11 +48,11 @@ def test_every_room_keeps_to_its_own(path):
     roots = {name.partition(".")[0] for name in names} - STANDARD - {"playground"}
     if room in MAY_IMPORT:
         assert roots <= MAY_IMPORT[room]
-    if room != "ui" and path.parts[-2] != "pages" and path.name != "streamlit_app.py":
+    if room != "ui" and path.parts[-2] != "app_pages" and path.name != "streamlit_app.py":
         assert "streamlit" not in roots
     if room != "figures":
         assert "plotly" not in roots
-    if path.parts[-2] == "pages":
+    if path.parts[-2] == "app_pages":
         assert not roots & {"torch", "numpy"}
     if room in BELOW:
         above = set(BELOW[BELOW.index(room) + 1 :])

@@ -33,14 +33,33 @@ const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], Arrow
 
 function onKey(view, name, event) {
   if (!view.header) return;
-  if (event.key === "Escape") focusOn(view, name, null);
+  if (name === "output" && view.drawing && keyDrawing(view, event)) return;
+  if (event.key === "Escape") {
+    focusOn(view, name, null);
+    if (name === "output") endTrace(view);
+    if (name === "curves") unzoom(view);
+  }
+  if (event.key === "Enter") {
+    event.preventDefault();
+    event.stopPropagation();
+    actOn(view, name, view.focus);
+  }
   const arrow = ARROWS[event.key];
-  if (!arrow) return;
+  if (!arrow && !(name === "curves" && zoomByKey(view, event.key))) return;
   event.preventDefault();
   event.stopPropagation();
+  if (!arrow) return;
   const current = view.focus?.panel === name ? view.focus : null;
   focusOn(view, name, MOVE[name](view, current, ...arrow));
   view.toSay = true;
+}
+
+/** What Enter does to what is in focus, as a click would. */
+function actOn(view, name, focus) {
+  if (focus?.panel !== name) return;
+  const parameter = name === "network" && parameterAt(view, focus);
+  if (parameter) openEditor(view, parameter);
+  if (name === "output") toggleTrace(view, focus);
 }
 
 function moveNetwork(view, focus, dx, dy) {

@@ -26,7 +26,7 @@ function formatTick(value) {
   return String(Number(value.toPrecision(3)));
 }
 
-const formatWeight = (value) => (Math.abs(value) >= 1e4 ? value.toExponential(2) : value.toFixed(2));
+const formatWeight = (value) => (Math.abs(value) >= 1e4 ? value.toExponential(4) : value.toFixed(4));
 const formatPercent = (value, digits = 1) => (isNumber(value) ? `${(100 * value).toFixed(digits)} %` : NONE);
 const formatWhole = (value) => (isNumber(value) ? Math.round(value).toLocaleString("en") : NONE);
 

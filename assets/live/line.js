@@ -45,6 +45,7 @@ function drawLine(view, panel, context, box) {
     strokeValues(context, arrays.line ?? [], box, scales.y, theme.text, 2);
   }
   context.restore();
+  if (!unit) drawTraceMark(view, context, box);
   if (!unit) drawLineLegend(view, context, box);
   if (view.focus?.panel === "output")
     fillLine(context, theme.line, box.x + view.focus.u * box.width, box.y, 0, box.height);

@@ -5,7 +5,6 @@ const WIDEST_TILE = 38; // px
 const WIDEST_EDGE = 6; // px
 const LEVELS = 10; // widths that an edge can have
 const NEAR = 6; // px within which the pointer is on an edge
-const MAP = 16; // a unit's map has 16 x 16 cells
 
 function networkWidth(view, panel) {
   const { columns } = view.header;
@@ -51,6 +50,7 @@ function drawNetwork(view, panel, context) {
     drawTiles(view, context, place, c);
     drawColumnWords(view, context, place, c);
   });
+  drawTraceValues(view, context, places);
   drawNetworkFocus(view, context, places);
 }
 
@@ -147,7 +147,10 @@ function fillAtlas(view, c, maps) {
 
 function drawMapTiles(view, context, { x, size, ys }, c, maps) {
   const { canvas } = fillAtlas(view, c, maps);
-  ys.forEach((y, unit) => drawSamples(context, canvas, unit * MAP, MAP, MAP, x - size / 2, y - size / 2, size, size));
+  const [, rows, columns] = maps.shape;
+  ys.forEach((y, unit) =>
+    drawSamples(context, canvas, unit * rows, rows, columns, x - size / 2, y - size / 2, size, size),
+  );
 }
 
 function drawLineTiles(view, context, { x, size, ys }, maps) {
@@ -208,7 +211,10 @@ function writeUnitNames(view, context, { ys }, c, x, align, room) {
   });
 }
 
-function drawNetworkFocus({ focus, theme }, context, places) {
+function drawNetworkFocus({ focus: pointed, edited, theme }, context, places) {
+  const { column, unit, input } = edited ?? {};
+  const kept = edited && (input == null ? { kind: "node", column, unit } : { kind: "edge", column, from: input, to: unit });
+  const focus = pointed ?? kept;
   if (focus?.kind === "node") {
     const { x, size, ys } = places[focus.column];
     context.strokeStyle = theme.text;
@@ -222,16 +228,16 @@ function drawNetworkFocus({ focus, theme }, context, places) {
   }
 }
 
-function hitNetwork(view, panel, x, y) {
+function hitNetwork(view, panel, x, y, pointer) {
   const places = panel.places ?? [];
-  return hitNode(places, x, y) ?? hitEdge(view, places, x, y);
+  return hitNode(places, x, y) ?? hitEdge(view, places, x, y, pointer === "touch" ? 2 * NEAR : NEAR);
 }
 
 function hitNode(places, x, y) {
   for (let column = 0; column < places.length; column += 1) {
     const { x: centre, size, ys } = places[column];
-    if (Math.abs(x - centre) > size / 2 + 2) continue;
-    const unit = ys.findIndex((at) => Math.abs(y - at) <= size / 2 + 1);
+    if (Math.abs(x - centre) > size / 2 + 4) continue;
+    const unit = ys.findIndex((at) => y - at >= -size / 2 - 1 && y - at <= size / 2 + 4); // with its bias below
     if (unit >= 0) return { panel: "network", kind: "node", column, unit };
   }
   return null;
@@ -248,7 +254,7 @@ function edgeTime(u) {
   return (low + high) / 2;
 }
 
-function hitEdge(view, places, x, y) {
+function hitEdge(view, places, x, y, near) {
   const column = places.findIndex((place, c) => c > 0 && x > edgeSpan(places, c)[0] && x < edgeSpan(places, c)[1]);
   const weights = column > 0 && weightsInto(view, column);
   if (!weights) return null;
@@ -257,7 +263,7 @@ function hitEdge(view, places, x, y) {
   const along = t * t * (3 - 2 * t);
   const slope = (6 * t * (1 - t)) / ((1.5 - 3 * t + 3 * t * t) * (x1 - x0)); // dy/dx of an edge that climbs by 1
   const [rows, columns] = weights.shape;
-  let best = { distance: NEAR };
+  let best = { distance: near };
   for (let to = 0; to < rows; to += 1) {
     for (let from = 0; from < columns; from += 1) {
       const weight = weights[to * columns + from];
@@ -282,13 +288,15 @@ function describeNetwork(view, panel) {
     const value = formatWeight(weights[focus.to * weights.shape[1] + focus.from]);
     const y = (places[focus.column - 1].ys[focus.from] + places[focus.column].ys[focus.to]) / 2;
     const [x0, x1] = edgeSpan(places, focus.column);
-    return { x: focus.x ?? (x0 + x1) / 2, y: focus.y ?? y, text: `weight ${value} (${names.join(" → ")})` };
+    const text = `weight ${value} (${names.join(" → ")})\n${describeChange(view, parameterAt(view, focus))}`;
+    return { x: focus.x ?? (x0 + x1) / 2, y: focus.y ?? y, text };
   }
   const { x, size, ys, entry } = places[focus.column];
   const bias = arrays[`bias_${focus.column}`]?.[focus.unit];
   const mean = arrays[`mean_${focus.column}`]?.[focus.unit];
   const lines = [`${unitName(header, focus.column, focus.unit)} · ${entry.title}`];
-  if (isNumber(bias)) lines.push(`bias ${formatWeight(bias)}`);
+  if (isNumber(bias)) lines.push(`bias ${formatWeight(bias)}`, describeChange(view, parameterAt(view, focus)));
+  lines.push(...describeTraced(view, focus));
   if (isNumber(mean) && isNumber(entry.scale)) lines.push(`mean value ${formatShort(mean * entry.scale)}`);
   return { x: x + size / 2, y: ys[focus.unit], text: lines.join("\n") };
 }

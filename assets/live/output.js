@@ -23,6 +23,9 @@ function outputTitle(view) {
   const { header } = view;
   const unit = focusedUnit(view);
   if (unit) return `${unitName(header, unit.column, unit.unit)} of ${header.columns[unit.column].title}`;
+  if (view.drawing) return "Click to add a point, drag to move one";
+  if (header.view === "plane" && header.columns.length && isBent(view)) return bentTitle(view);
+  if (header.trace) return traceTitle(view);
   const titles = {
     plane: isBinary(header)
       ? `Probability of ${className(header, 1)}`
@@ -34,7 +37,8 @@ function outputTitle(view) {
     scatter: "Predicted against true value",
     none: "Output",
   };
-  return titles[outputKind(view)];
+  const wrong = header.view === "plane" && isShown(view, "errors") ? ` · ${countErrors(view)} wrong` : "";
+  return titles[outputKind(view)] + wrong;
 }
 
 function drawOutput(view, panel, context) {
@@ -71,4 +75,20 @@ function describeOutput(view, panel) {
     focus.kind === "cell" ? [(focus.column + 0.5) / field.count, (focus.row + 0.5) / field.count] : [focus.u, focus.v];
   const text = DESCRIBE_OUTPUT[outputKind(view)]?.(view) ?? "";
   return { x: field.x + u * field.width, y: field.y + v * field.height, text };
+}
+
+function pressOutput(view, panel, event) {
+  if (view.drawing) pressDrawing(view, panel, event);
+  else view.press = { x: event.clientX, y: event.clientY };
+}
+
+const dragOutput = (view, panel, event) => view.drawing && dragDrawing(view, panel, event);
+
+/** A click, not a drag: the place is traced. */
+function releaseOutput(view, panel, event) {
+  if (view.drawing) releaseDrawing(view);
+  const { press } = view;
+  view.press = null;
+  if (!press || Math.hypot(event.clientX - press.x, event.clientY - press.y) >= DRAG_FROM) return;
+  toggleTrace(view, hitOutput(view, panel, event.offsetX, event.offsetY));
 }

@@ -1,16 +1,28 @@
 /* Output over the plane: decision surface or predicted value, points, legend. */
 
+const UNSURE = 0.6; // a probability below this counts as not knowing
+const POINT = 3; // bytes of a point: x, y, and class or value; those of the training part come first
+
 function drawPlane(view, panel, context, box) {
   const { theme, header } = view;
   const unit = focusedUnit(view);
+  if (!unit && isBent(view)) {
+    drawBent(view, context, box);
+    if (view.focus?.panel === "output") drawProbe(view, context, box);
+    return;
+  }
   const image = unit ? fillUnitMap(view, unit) : fillSurface(view);
   if (image) drawSamples(context, image, 0, image.height, image.width, box.x, box.y, box.width, box.height);
   drawFrame(context, theme, box);
   drawPlaneAxes(view, context, box);
-  const points = pointsLayer(view, panel, box);
+  if (isShown(view, "lines")) drawZeroLines(view, context, box);
+  const points = view.drawing ? null : pointsLayer(view, panel, box);
+  if (view.drawing) drawDraft(view, context, box);
+  if (points && !unit && isShown(view, "errors")) drawErrors(view, context, box);
   if (points) context.drawImage(points, box.x - 6, box.y - 6, box.width + 12, box.height + 12);
   if (unit) drawUnitLegend(view, context, box, header.columns[unit.column].scale);
-  else drawPlaneLegend(view, context, box);
+  else if (!view.drawing) drawPlaneLegend(view, context, box);
+  if (!unit) drawTraceMark(view, context, box);
   if (view.focus?.panel === "output") drawProbe(view, context, box);
 }
 
@@ -23,11 +35,22 @@ function fillSurface(view) {
   const several = Boolean(confidence);
   const tables = several ? view.header.classes.map((_, index) => confidencePixels(view, index)) : null;
   const levels = view.theme.surface;
+  const hard = isShown(view, "discrete");
   for (let k = 0; k < surface.length; k += 1) {
-    pixels[k] = several ? (tables[surface[k]] ?? tables[0])[confidence[k]] : levels[surface[k]];
+    if (several) pixels[k] = (tables[surface[k]] ?? tables[0])[hard ? 255 : confidence[k]];
+    else pixels[k] = levels[hard ? (surface[k] > 127 ? 255 : 0) : surface[k]];
   }
+  if (isShown(view, "errors")) hatchUnsure(view, pixels, columns);
   flush(view.surface);
   return view.surface.canvas;
+}
+
+/** Stripes where the most likely class has a probability below UNSURE. */
+function hatchUnsure({ arrays: { surface, confidence }, theme }, pixels, columns) {
+  for (let k = 0; k < surface.length; k += 1) {
+    const sure = confidence ? confidence[k] : Math.max(surface[k], 255 - surface[k]);
+    if (sure < 255 * UNSURE && ((Math.floor(k / columns) + (k % columns)) & 3) < 2) pixels[k] = theme.hatch;
+  }
 }
 
 /** Pixels of one class by confidence: pale at 1/C, strong at 1. Kept, since they change with the theme alone. */
@@ -47,9 +70,10 @@ function confidencePixels(view, index) {
 
 function fillUnitMap(view, { column, unit }) {
   const maps = view.arrays[`map_${column}`];
-  view.unitMap = pixelBuffer(view.unitMap, MAP, MAP);
-  const start = unit * MAP * MAP;
-  for (let k = 0; k < MAP * MAP; k += 1) view.unitMap.pixels[k] = view.theme.surface[maps[start + k]];
+  const [, rows, columns] = maps.shape;
+  view.unitMap = pixelBuffer(view.unitMap, columns, rows);
+  const start = unit * rows * columns;
+  for (let k = 0; k < rows * columns; k += 1) view.unitMap.pixels[k] = view.theme.surface[maps[start + k]];
   flush(view.unitMap);
   return view.unitMap.canvas;
 }
@@ -68,7 +92,7 @@ function pointsLayer(view, panel, box) {
   const { points } = view.arrays;
   if (!points) return null;
   const kept = view.points;
-  const key = `${view.theme.key}|${box.width}|${panel.ratio}|${view.header.task}|${view.header.classes.length}`;
+  const key = `${view.theme.key}|${box.width}|${panel.ratio}|${view.header.task}|${view.header.classes.length}|${view.header.train_points}`;
   if (kept.key === key && sameBytes(kept.bytes, points)) return kept.canvas;
   const canvas = kept.canvas ?? document.createElement("canvas");
   canvas.width = canvas.height = Math.round((box.width + 12) * panel.ratio);
@@ -88,16 +112,14 @@ function sameBytes(a, b) {
 
 function drawPoints(view, context, points, box) {
   const regression = view.header.task === "regression";
-  for (const split of [0, 1]) {
-    for (let k = 0; k < points.length; k += 4) {
-      if (points[k + 3] !== split) continue;
-      const colour = regression ? cssOfPixel(view.theme.tile[points[k + 2]]) : rgb(classColour(view, points[k + 2]));
-      context.beginPath();
-      const x = (points[k] / 255) * box.width;
-      const y = (1 - points[k + 1] / 255) * box.height;
-      shapePath(context, regression ? 0 : points[k + 2], x, y, split ? 2.6 : 3);
-      paintMarks(context, view.theme, colour, split === 1, regression);
-    }
+  for (let k = 0; k < points.length; k += POINT) {
+    const validation = k >= POINT * view.header.train_points;
+    const colour = regression ? cssOfPixel(view.theme.tile[points[k + 2]]) : rgb(classColour(view, points[k + 2]));
+    context.beginPath();
+    const x = (points[k] / 255) * box.width;
+    const y = (1 - points[k + 1] / 255) * box.height;
+    shapePath(context, regression ? 0 : points[k + 2], x, y, validation ? 2.6 : 3);
+    paintMarks(context, view.theme, colour, validation, regression);
   }
 }
 
@@ -120,7 +142,7 @@ function drawUnitLegend(view, context, box, scale) {
 /** The colour scale, from -scale to scale, or from probability 0 to 1 where `scale` is null; returns the y below. */
 function drawScaleBar({ theme }, context, box, scale) {
   const x = legendX(box);
-  const height = Math.min(84, box.height * 0.36);
+  const height = Math.min(56, box.height * 0.26);
   const top = box.y;
   const gradient = context.createLinearGradient(0, top + height, 0, top);
   for (const [stop, level] of [
@@ -167,15 +189,21 @@ function drawProbe({ theme, focus }, context, box) {
   drawRing(context, theme, x, y, 5);
 }
 
-function describePlane({ header, arrays, focus }) {
+function describePlane(view) {
+  const { header, arrays, focus } = view;
   const { surface, confidence } = arrays;
   if (!surface || !header.domain) return "";
+  if (isBent(view)) return describeBent(view);
   const [low, high] = header.domain;
   const [rows, columns] = surface.shape;
   const cell = Math.round(focus.v * (rows - 1)) * columns + Math.round(focus.u * (columns - 1));
   const x = low + focus.u * (high - low);
   const y = high - focus.v * (high - low);
   const lines = [`x ${x.toFixed(2)}, y ${y.toFixed(2)}`];
+  if (view.drawing) {
+    const index = nearestPoint(view, focus.u, focus.v, GRAB.mouse);
+    return index < 0 ? lines[0] : `${lines[0]}\n${view.held === index ? "held, " : ""}class ${view.draft[index].label}`;
+  }
   if (confidence) lines.push(`${className(header, surface[cell])}, ${formatPercent(confidence[cell] / 255, 0)}`);
   else if (isBinary(header)) lines.push(`p(${className(header, 1)}) = ${(surface[cell] / 255).toFixed(2)}`);
   else lines.push(`predicts ${formatShort((surface[cell] / 127.5 - 1) * header.value_scale)}`);
@@ -185,13 +213,13 @@ function describePlane({ header, arrays, focus }) {
 function describePointAt(header, points, { u, v }) {
   if (!points) return [];
   let best = { distance: 5 };
-  for (let k = 0; k < points.length; k += 4) {
+  for (let k = 0; k < points.length; k += POINT) {
     const distance = Math.hypot(points[k] - u * 255, points[k + 1] - (1 - v) * 255);
     if (distance < best.distance) best = { distance, k };
   }
   if (best.k === undefined) return [];
   const value = points[best.k + 2];
-  const split = points[best.k + 3] ? "validation" : "training";
+  const split = best.k >= POINT * header.train_points ? "validation" : "training";
   const regression = header.task === "regression";
   return [
     `${split} point: ${regression ? formatShort((value / 127.5 - 1) * header.value_scale) : className(header, value)}`,

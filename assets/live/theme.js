@@ -60,6 +60,7 @@ function readTheme(root) {
     grid: rgb(mix(background, text, 0.1)),
     outline: dark ? rgb([190, 196, 206]) : rgb([255, 255, 255]),
     validation: dark ? rgb([52, 199, 160]) : rgb([0, 128, 96]),
+    hatch: pixel(mix(background, text, 0.5)),
     orange: ORANGE,
     blue,
     danger: dark ? rgb([255, 120, 115]) : rgb([200, 50, 47]),

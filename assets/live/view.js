@@ -10,6 +10,9 @@
 
 const PANELS = ["network", "output", "curves"];
 const DRAW = { network: drawNetwork, output: drawOutput, curves: drawCurves };
+const PRESS = { network: pressNetwork, output: pressOutput, curves: pressCurves };
+const DRAG = { network: dragNetwork, output: dragOutput, curves: dragCurves };
+const RELEASE = { network: releaseNetwork, output: releaseOutput, curves: releaseCurves };
 const QUIET_STATUS = "ready"; // a message of any other status is shown over the picture
 
 const views = new WeakMap(); // of the element a view is mounted in
@@ -34,11 +37,17 @@ function build(parentElement, style) {
   root.replaceChildren();
   element("style", "", root).textContent = style;
   const view = { root, focus: null, logLoss: false, dirty: new Set(), atlases: [], points: {}, frame: 0, drawnAt: 0 };
+  Object.assign(view, { name: Math.random().toString(36).slice(2), sent: 0, outbox: [] });
   view.numbers = buildNumbers(root);
   view.panels = Object.fromEntries(PANELS.map((name) => [name, buildPanel(view, name)]));
-  buildLogSwitch(view);
+  buildCurveSwitches(view);
+  Object.assign(view, { draft: [], drawing: false, wantsDrawing: false, held: null, mine: new Set(), stroke: null });
+  view.switches = buildSwitches(view);
+  view.bendChoice = buildBendChoice(view);
+  view.tools = buildTools(view);
   view.banner = buildBanner(view);
   view.tip = element("div", "pg-tip", root);
+  view.editor = buildEditor(view);
   view.said = element("div", "pg-said", root, { "aria-live": "polite" });
   new ResizeObserver(() => schedule(view, PANELS)).observe(root);
   return view;
@@ -68,24 +77,24 @@ function buildPanel(view, name) {
   const box = element("div", `pg-panel pg-panel-${name}`, view.root);
   const canvas = element("canvas", `pg-${name}`, box, { role: "img", tabindex: "0", "aria-label": name });
   const panel = { name, box, canvas, context: canvas.getContext("2d"), width: 0, height: 0 };
-  const point = (event) => focusOn(view, name, FOCUS_AT[name](view, panel, event.offsetX, event.offsetY), event);
-  canvas.onpointermove = point;
-  canvas.onpointerdown = point;
+  const point = (event) =>
+    focusOn(view, name, FOCUS_AT[name](view, panel, event.offsetX, event.offsetY, event.pointerType), event);
+  const act = (acts, event) => (view.header ? acts?.(view, panel, event) : false);
+  canvas.onpointermove = (event) => act(DRAG[name], event) || point(event);
+  canvas.onpointerdown = (event) => {
+    point(event);
+    if (event.button === 0) act(PRESS[name], event);
+  };
+  canvas.onpointerup = (event) => act(RELEASE[name], event);
+  canvas.onpointercancel = () => {
+    Object.assign(view, { press: null, brush: null });
+    releaseDrawing(view);
+  };
+  if (name === "curves") canvas.ondblclick = () => unzoom(view);
   canvas.onpointerleave = (event) => event.pointerType !== "touch" && focusOn(view, name, null, event);
   canvas.onkeydown = (event) => onKey(view, name, event);
   canvas.onblur = () => focusOn(view, name, null);
   return panel;
-}
-
-function buildLogSwitch(view) {
-  const button = element("button", "pg-log", view.panels.curves.box, { type: "button", "aria-pressed": "false" });
-  setText(button, "log");
-  button.title = "Logarithmic loss axis";
-  button.onclick = () => {
-    view.logLoss = !view.logLoss;
-    button.setAttribute("aria-pressed", String(view.logLoss));
-    schedule(view, ["curves"]);
-  };
 }
 
 function buildBanner(view) {
@@ -100,16 +109,17 @@ function buildBanner(view) {
   return { box, words };
 }
 
-function drawWith(style, { data, parentElement }) {
+function drawWith(style, { data, parentElement, setTriggerValue }) {
   if (!data?.length) return;
   let view = views.get(parentElement);
   if (!view?.root.isConnected) {
     view = build(parentElement, style);
     views.set(parentElement, view);
   }
-  Object.assign(view, unpack(data));
+  Object.assign(view, unpack(data), { trigger: setTriggerValue });
   const theme = readTheme(view.root);
   if (view.theme?.key !== theme.key) view.theme = theme;
+  followPoints(view);
   if (reducedMotion.matches && view.header.status === "playing") scheduleCalmly(view);
   else schedule(view, PANELS);
 }
@@ -138,16 +148,20 @@ function scheduleCalmly(view) {
 function redraw(view) {
   if (!view.header || !view.root.clientWidth) return;
   dropStaleFocus(view);
+  dropStaleEditor(view);
   for (const name of view.dirty) drawPanel(view, name);
   if (view.dirty.size === PANELS.length) {
     drawNumbers(view);
     drawBanner(view);
+    markSwitches(view);
+    markBendChoice(view);
     markRoot(view);
     view.drawnAt = performance.now();
     view.labelTimer ||= setTimeout(() => writeLabels(view), view.labelled ? 1000 : 0);
   }
   view.dirty.clear();
   placeTip(view);
+  placeEditor(view);
 }
 
 function drawPanel(view, name) {
@@ -210,9 +224,12 @@ function writeLabels(view) {
   const results =
     `step ${formatWhole(header.step)}, loss ${formatLoss(header.train?.loss)} in training` +
     (header.val ? `, ${formatLoss(header.val.loss)} in validation` : "");
-  panels.network.canvas.setAttribute("aria-label", `Network: ${names}. Arrow keys move among the units.`);
-  panels.output.canvas.setAttribute("aria-label", `${outputTitle(view)}, ${results}. Arrow keys read values.`);
-  panels.curves.canvas.setAttribute("aria-label", `Curves of loss and accuracy: ${results}. Arrow keys read values.`);
+  panels.network.canvas.setAttribute("aria-label", `Network: ${names}. Arrow keys move among the units, Enter sets a weight.`);
+  const keys = view.drawing
+    ? "Arrow keys move, space adds a point, 0 to 5 choose its class, Enter picks up and puts down, Delete removes."
+    : "Arrow keys read values, Enter traces a sample.";
+  panels.output.canvas.setAttribute("aria-label", `${outputTitle(view)}, ${results}. ${keys}`);
+  panels.curves.canvas.setAttribute("aria-label", `Curves of loss and accuracy: ${results}. Arrow keys read values, plus and minus zoom.`);
 }
 
 /** Offers `draw` to the live components of the page, and draws what has been waiting for it. */

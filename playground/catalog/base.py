@@ -101,6 +101,7 @@ class Entry:
         formula: the rule, in LaTeX.
         summary: one sentence of intuition, shown as help.
         doc: address of the manual page.
+        twin: whether `playground.scratch` has the same under the same name (of what torch has).
     """
 
     name: str
@@ -110,6 +111,7 @@ class Entry:
     summary: str = ""
     doc: str = ""
     label: str = ""
+    twin: bool = True
 
     @property
     def title(self) -> str:

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from playground.catalog.base import Entry, Param
+from playground.catalog.points import FEWEST, HIGH, LOW, MOST
 from playground.limits import LIMITS
 
 FEATURES: dict[str, str] = {
@@ -43,6 +44,7 @@ class DatasetEntry(Entry):
         image: rows and columns of a sample that is a picture.
         standardize: whether inputs (and targets of a regression) are standardised on the training part.
         group: where the set stands in the list.
+        drawn: the points to begin with, as text, of a set whose points belong to the experiment itself.
     """
 
     task: str = "classification"
@@ -54,6 +56,7 @@ class DatasetEntry(Entry):
     image: tuple[int, int] | None = None
     standardize: bool = False
     group: str = "Two classes"
+    drawn: str = ""
     starter: Starter = Starter("Linear.8~Tanh~Linear.8~Tanh")
 
 
@@ -62,8 +65,15 @@ def _n(default: int, low: int = 10, high: int = LIMITS.max_samples, help: str = 
 
 
 def _noise(default: float = 0.0, help: str = "") -> Param:
-    return Param("noise", "float", default, 0.0, 0.5, help or "How far points stray, or labels near the edge flip.", label="noise")
+    help = help or "How far points stray, or labels near the edge flip."
+    return Param("noise", "float", default, 0.0, 0.5, help, label="noise")
 
+
+_OWN = (
+    "1Dng11nK16V00mp-0vdd18I-1Sr61hED1rWJ2CNu2bIy2yBT3Kp13e9F3w0i49YJ4W_c4Wzh4lKJ4l0U"
+    "4WwA4R1i7sK98eAZ7jYR7_8n8E678sHL89Qi8QRe85LR82Q48lHH7knR8a9d7yHj7tc37jLy8kSf8Y8z"
+)
+"""An arch around a bar. A link that says no more than `data=own` means these points for ever."""
 
 _CLASSES = Param("classes", "int", 3, 3, 6, "How many classes.", label="classes")
 _MULTI = Starter("Linear.16~ReLU~Linear.16~ReLU", batch_size=32)
@@ -144,6 +154,18 @@ DATASETS: dict[str, DatasetEntry] = {
             group="More classes",
             summary="One Gaussian cloud for each class, on a ring.",
             starter=_MULTI,
+        ),
+        DatasetEntry(
+            "own",
+            "playground.data.own.own",
+            (Param("n", "int", len(_OWN) // 4, FEWEST, MOST, "How many points are drawn.", label="points"),),
+            label="your own points",
+            classes=0,
+            group="Drawn",
+            summary="Draw points into the picture, of up to six classes. They are part of the link.",
+            domain=(LOW, HIGH),
+            starter=Starter("Linear.8~Tanh~Linear.8~Tanh", train_fraction=0.8),
+            drawn=_OWN,
         ),
         DatasetEntry(
             "plane",

@@ -247,6 +247,7 @@ OPTIMIZERS: dict[str, OptimizerEntry] = {
             DOC + "torch.optim.Adafactor.html",
             race_lr=1.0,
             elementwise=False,
+            twin=False,
         ),
         OptimizerEntry(
             "LBFGS",
@@ -269,6 +270,7 @@ OPTIMIZERS: dict[str, OptimizerEntry] = {
             restarts=("max_iter", "history_size", "line_search_fn"),
             closure=True,
             elementwise=False,
+            twin=False,
         ),
     )
 }

@@ -56,7 +56,8 @@ def load(spec: DataSpec) -> Dataset:
     entry = spec.entry
     module, _, function = entry.target.rpartition(".")
     rng = np.random.default_rng(spec.seed)
-    raw, y = getattr(import_module(module), function)(**spec.args, rng=rng)
+    drawn = {"points": spec.points} if entry.drawn else {}
+    raw, y = getattr(import_module(module), function)(**spec.args, **drawn, rng=rng)
     count = spec.args["n"]
     assert raw.shape == (count, entry.inputs), f"{spec.name} gave points of shape {raw.shape}"
     assert y.shape == (count,), f"{spec.name} gave targets of shape {y.shape}"

@@ -14,6 +14,7 @@ from playground.engine.picture import Painter
 from playground.engine.snapshot import facts, pack
 from playground.spec import Experiment
 from playground.training import Run
+from playground.training.diagnostics import QUESTIONS
 
 LEASE = 3.0
 """How long a run computes after somebody last looked at it."""
@@ -138,6 +139,7 @@ class Guest:
                 self._advance(self.goal - self.run.step, seconds)
             elif self.interval is None:
                 self.run.advance(seconds=seconds)
+                self.painter.step()
             else:
                 self._advance_on_time(seconds)
         except Exception as error:
@@ -154,7 +156,7 @@ class Guest:
     def _advance(self, steps: int, seconds: float) -> int:
         """Up to `steps` steps, for about `seconds`."""
         end, done = time.perf_counter() + seconds, 0
-        while done < steps and self.run.advance(steps=1):
+        while done < steps and self.painter.step():
             done += 1
             if time.perf_counter() >= end:
                 break
@@ -206,6 +208,7 @@ class Guest:
     def _draw(self, message: str) -> bytes:
         if self.failed is None:
             try:
+                self.painter.still = not self.playing
                 self._last = self.painter.picture()
             except Exception as error:
                 message = self.fail(error)
@@ -232,13 +235,77 @@ class Guest:
     def reset(self) -> None:
         """The same initial weights; also cures a failed run."""
         self.run.reset()
+        traced = self.painter.traced
         self.take(self.run)
+        self.painter.traced = traced
 
     def update(self, experiment: Experiment) -> None:
         """Raises ValueError if the weights cannot be kept, or the experiment cannot be trained."""
         if refusal := self.run.update(experiment):
             raise ValueError(refusal)
         self._changes += 1
+
+    def set_parameter(self, column: int, unit: int, input: int | None, value: float) -> None:
+        """A number of the drawn network: the weight of an edge, or the bias of a unit where `input` is None.
+
+        Raises:
+            ValueError: there is no such number, or the value is out of range.
+        """
+        columns = self.painter.columns
+        if not 1 <= column < len(columns):
+            raise ValueError(f"column {column} of the network has no weights; they begin at column 1.")
+        self.run.set_parameter(columns[column].linear, unit, input, value)
+        self._changes += 1
+
+    def trace(self, place: tuple[float, float] | None) -> None:
+        """Draw a sample's way through the network from now on; None ends that.
+
+        Raises:
+            ValueError: the data has no picture to point into, or the place is outside of it.
+        """
+        if place is not None:
+            entry = self.run.experiment.data.entry
+            low, high = entry.domain
+            if entry.view == "table":
+                raise ValueError("a table has no place to point at; choose a data set on a plane or a line.")
+            if not low <= place[0] <= high or (entry.view == "plane" and not low <= place[1] <= high):
+                where = f"({place[0]:g}, {place[1]:g})"
+                raise ValueError(f"the place {where} is outside; it lies within {low:g} and {high:g}.")
+        self.painter.traced = place
+        self._changes += 1
+
+    def look_back(self, step: int | None) -> None:
+        """Show the kept moment nearest to `step`, paused; None is the present one again.
+
+        Raises:
+            ValueError: no moment was kept.
+        """
+        self.stop()
+        self.run.look_back(step)
+        self.painter.updates = None
+        self._changes += 1
+
+    # -- questions ------------------------------------------------------------------------------------------------
+
+    def answer(self, question: str, arguments: dict[str, Any]) -> dict[str, Any]:
+        """What the run says of itself, as JSON; asking changes nothing.
+
+        Raises:
+            ValueError: there is no such question, or no answer to it.
+        """
+        if question not in QUESTIONS:
+            raise ValueError(f"a run cannot be asked for {question[:40]!r}; ask for {', '.join(QUESTIONS)}.")
+        if self.failed is not None:
+            raise ValueError(self.failed)
+        before = time.thread_time()
+        try:
+            return QUESTIONS[question](self.run, **arguments)
+        except ValueError:
+            raise
+        except Exception as error:  # a question that was badly put is no fault of the run
+            raise ValueError(f"The run could not say that: {reason(error)}") from None
+        finally:
+            self.used += time.thread_time() - before
 
     # -- states ---------------------------------------------------------------------------------------------------
 

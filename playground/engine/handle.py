@@ -46,6 +46,7 @@ class Handle:
         self._experiment, self._kept = experiment, state
         self._speed: float | None = None
         self._playing, self._given_up = False, False
+        self._underway = 0  # commands that are not answered yet: what is seen meanwhile is older than the last wish
         self._opening = object()  # the last 'open' that was sent
         self._lease_end = time.monotonic() + LEASE
         self._losses: deque[float] = deque(maxlen=3)  # when its host was lost
@@ -67,6 +68,11 @@ class Handle:
     def playing(self) -> bool:
         """Whether the run moves on while it is looked at."""
         return self._playing
+
+    @property
+    def pace(self) -> float | None:
+        """Steps per second that it is held to; None is as fast as it goes."""
+        return self._speed
 
     @property
     def snapshot(self) -> Snapshot:
@@ -159,6 +165,52 @@ class Handle:
         self._speed = steps_per_second
         self._command("speed", speed=steps_per_second)
 
+    def set_weight(self, column: int, unit: int, input: int, value: float) -> None:
+        """Set the weight from unit `input` of the column before to `unit` of `column`; training goes on from there.
+
+        Raises:
+            ValueError: there is no such weight, or the value is out of range.
+        """
+        self._command("set", column=column, unit=unit, input=input, value=value)
+
+    def set_bias(self, column: int, unit: int, value: float) -> None:
+        """Set the bias of `unit` of `column`; training goes on from there.
+
+        Raises:
+            ValueError: there is no such bias, or the value is out of range.
+        """
+        self._command("set", column=column, unit=unit, input=None, value=value)
+
+    def trace(self, place: tuple[float, float] | None) -> None:
+        """Have the pictures show one sample's way through the network: the point at this place, or the place itself.
+
+        Raises:
+            ValueError: the place is outside of the picture.
+        """
+        self._command("trace", place=place)
+
+    def look_back(self, step: int | None) -> None:
+        """Pause, and show the kept moment nearest to `step`; training goes on from there. None is the present again.
+
+        `call("timeline")` says which moments are kept.
+
+        Raises:
+            ValueError: no moment was kept.
+        """
+        self._playing = False
+        self._command("look back", step=step)
+
+    def call(self, question: str, **arguments: Any) -> dict[str, Any] | None:
+        """The answer to one of `playground.training.diagnostics.QUESTIONS`, such as 'health'; it changes nothing.
+
+        None while the host is starting, or being replaced.
+
+        Raises:
+            ValueError: it cannot be answered; one sentence.
+        """
+        answer = self._command("call", question=question, arguments=arguments)
+        return None if answer is None else answer["answer"]
+
     def close(self) -> None:
         """Give the run up. The last snapshot stays."""
         self._given_up, self._playing = True, False
@@ -167,8 +219,10 @@ class Handle:
 
     # -- between handle and host ----------------------------------------------------------------------------------
 
-    def _command(self, operation: str, again: bool = True, **fields: Any) -> None:
+    def _command(self, operation: str, again: bool = True, **fields: Any) -> Answer | None:
         """Sends a command to the run's host and waits for it; sends it anew if the host is lost or forgot the run.
+
+        Returns its answer, or None where nobody answers in time.
 
         Raises:
             ValueError: the host refused it; one sentence.
@@ -181,26 +235,27 @@ class Handle:
                     self._engine.house(self)
                 link = self._home.link
                 if link is None:
-                    return
+                    return None
                 patient = link.ready.is_set()
                 future = self._request(link, operation, patient, **fields)
             if not patient:
-                return
+                return None
             try:
                 answer = future.result(PATIENCE)
             except TimeoutError:
-                return
+                return None
             except HostLost:
                 self._engine.revive(self, link)
                 if not again:
-                    return
+                    return None
                 continue
             if "unknown" in answer:  # given back a moment ago
                 self._leave(link)
             elif "error" in answer:
                 raise ValueError(answer["error"])
             else:
-                return
+                return answer
+        return None
 
     def _request(self, link: Link, operation: str, patient: bool, **fields: Any) -> "Future[Answer]":
         if operation == "open":
@@ -220,7 +275,20 @@ class Handle:
             def then(answer: Answer) -> None:
                 self._kept = None
 
-        return link.request(operation, then=then, run=self.id, **fields)
+        return self._count(link.request(operation, then=then, run=self.id, **fields))
+
+    def _count(self, future: "Future[Answer]") -> "Future[Answer]":
+        """Until its last command is answered, pictures do not say whether the run is to play: they are older."""
+        with self._news:
+            self._underway += 1
+        future.add_done_callback(self._answered)
+        return future
+
+    def _answered(self, future: "Future[Answer]") -> None:
+        with self._news:
+            self._underway -= 1
+            if not self._underway and future.exception() is None:
+                self._playing = self._snapshot.header["status"] == "playing"
 
     def _send_open(
         self,
@@ -248,7 +316,7 @@ class Handle:
 
         if not patient:
             self._experiment, self._kept = experiment, state
-        return link.request(
+        request = link.request(
             "open",
             state or b"",
             opened,
@@ -260,6 +328,7 @@ class Handle:
             lost=lost,
             or_nothing=not patient,
         )
+        return self._count(request)
 
     def _leave(self, link: Link) -> None:
         with self._order:
@@ -283,7 +352,8 @@ class Handle:
             self._kept = data
             return
         snapshot = Snapshot.of(data)
-        self._playing = snapshot.header["status"] == "playing"
+        if not self._underway:
+            self._playing = snapshot.header["status"] == "playing"
         self._publish(snapshot)
 
     def _announce(self, status: str, message: str) -> None:

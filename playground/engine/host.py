@@ -15,7 +15,7 @@ from playground.engine.guest import Guest, on_host, reason
 from playground.engine.wire import Part, Writer, join_parts, write_frame
 from playground.limits import LIMITS
 from playground.spec import Experiment
-from playground.training import Run
+from playground.training import Run, restored, started
 
 ROUND, SLICE_LEAST, SLICE_MOST = 0.2, 0.002, 0.01
 """Seconds: a round over all playing runs, and the least and the most that one run gets in it."""
@@ -54,6 +54,9 @@ class Host:
             "reset": self._reset,
             "update": self._update,
             "speed": self._speed,
+            "set": self._set,
+            "trace": self._trace,
+            "look back": self._look_back,
             "state": self._state,
             "close": self._close,
         }
@@ -138,6 +141,10 @@ class Host:
             self._send({"id": id}, self._open(header, body))
         elif header["run"] not in self.guests:
             raise Unknown("This run is not here.")
+        elif operation == "call":
+            guest = self.guests[header["run"]]
+            guest.watched(time.monotonic())
+            self._send({"id": id, "answer": guest.answer(header["question"], header["arguments"])})
         else:
             guest = self.guests[header["run"]]
             if operation not in ("close", "state"):
@@ -155,7 +162,7 @@ class Host:
         """
         try:
             experiment = Experiment.model_validate_json(header["experiment"])
-            run, continued = on_host(lambda: revived(experiment, body) if body else (Run(experiment), False))
+            run, continued = on_host(lambda: revived(experiment, body) if body else (started(experiment), False))
         except ValueError:
             if header["or_nothing"] and (old := self.guests.get(header["run"])):
                 self._close(old, header)
@@ -212,6 +219,19 @@ class Host:
         guest.limit(header["speed"], time.monotonic())
         return self._drawn(guest)
 
+    def _set(self, guest: Guest, header: dict[str, Any]) -> list[Part]:
+        guest.set_parameter(header["column"], header["unit"], header["input"], header["value"])
+        return self._drawn(guest)
+
+    def _trace(self, guest: Guest, header: dict[str, Any]) -> list[Part]:
+        place = header["place"]
+        guest.trace(None if place is None else (place[0], place[1]))
+        return self._drawn(guest)
+
+    def _look_back(self, guest: Guest, header: dict[str, Any]) -> list[Part]:
+        guest.look_back(header["step"])
+        return self._drawn(guest)
+
     def _state(self, guest: Guest, header: dict[str, Any]) -> list[Part]:
         return [("state", guest.id, guest.state(time.monotonic()))]
 
@@ -265,9 +285,9 @@ class Host:
 
 def revived(experiment: Experiment, state: bytes) -> tuple[Run, bool]:
     """The run of a state under the settings of `experiment`; a new one, and False, where they need a reset."""
-    run = Run.restore(state)
+    run = restored(state)
     if run.experiment != experiment and run.update(experiment) is not None:
-        return Run(experiment), False
+        return started(experiment), False
     return run, True
 
 

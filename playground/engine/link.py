@@ -31,6 +31,7 @@ class Link:
         on_part: (link, part) for every snapshot or state, before the answer that carried it is given to its caller.
         on_event: (link, header) for what the host says unasked: 'ready', 'given back'.
         on_lost: (link) once, when the process is gone; the requests under way fail with HostLost afterwards.
+        module: what the process runs: `python -m module`.
     """
 
     def __init__(
@@ -38,11 +39,12 @@ class Link:
         on_part: "Callable[[Link, Part], None]",
         on_event: "Callable[[Link, Answer], None]",
         on_lost: "Callable[[Link], None]",
+        module: str = "playground.engine",
     ):
         self._on_part, self._on_event, self._on_lost = on_part, on_event, on_lost
         path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "playground.engine"],
+            [sys.executable, "-m", module],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             bufsize=0,

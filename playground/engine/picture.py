@@ -20,9 +20,12 @@ from playground.spec import Experiment
 from playground.training import Run
 from playground.training.metrics import predicted_classes, probabilities
 
-SURFACE, MAP, LINE, LINE_MAP = 50, 16, 200, 64  # points along one side
+SURFACE, LINE, LINE_MAP = 50, 200, 64  # points along one side
+MAP_LEAST, MAP_MOST, MAP_CELLS = 10, 16, 3_000  # side of a unit's map: least, most, and cells of all maps together
 MAX_UNITS = 16  # shown in one column
 MAX_CURVE, MAX_POINTS, MAX_SCATTER, MAX_SAMPLES, MAX_WORST = 64, 500, 300, 256, 6
+MAX_MOVING = 128  # parameters shown up to which gradients and updates travel also while the run plays
+NEAR = 0.02  # of the domain: so near to a point that the point itself is traced
 
 Arrays = dict[str, np.ndarray]
 
@@ -43,7 +46,13 @@ class Column:
 
 
 class Painter:
-    """Draws one run, whose data and layers stay the same."""
+    """Draws one run, whose data and layers stay the same.
+
+    Attributes:
+        still: whether the run stands; gradients and updates always travel then, and while it plays if they are few.
+        traced: the place (x, y) whose way through the network is drawn; None for no such thing.
+        updates: what the last step changed in the parameters shown, flat; None if it is not known.
+    """
 
     def __init__(self, run: Run):
         self.run = run
@@ -52,21 +61,36 @@ class Painter:
         self.columns = columns_of(experiment)
         self.parameters = sum(parameter.numel() for parameter in run.model.parameters())
         self.value_scale = _scale(run.data.y_train) if self.facts["task"] == "regression" else None
-        x, self.tail = _inputs(experiment, run.data)
+        self.side = _map_side(self.columns)
+        x, self.tail = _inputs(experiment, run.data, self.side)
         self.x = torch.tensor(x, dtype=torch.float32, device=run.device)
-        self.fixed = _points(experiment, run.data, self.value_scale)
+        self.fixed, self.train_points = _points(experiment, run.data, self.value_scale)
+        self.blocks = self._parameters_shown()
+        self.still = True
+        self.traced: tuple[float, float] | None = None
+        self.updates: Tensor | None = None
+
+    def step(self) -> int:
+        """One step of the run, whose update is kept for the picture; the number of steps done."""
+        before = self._flat()
+        done = self.run.advance(steps=1)
+        self.updates = self._flat() - before if done and before is not None else None
+        return done
 
     def picture(self) -> tuple[dict[str, Any], Arrays]:
         """Header (without run, seq, status, message and speed) and arrays at the run's present step."""
         scores, (output, units) = self.run.evaluate(), self._forward()
         maps, scales = self._maps(units)
-        arrays = {**self._curves(scores), **self._weights(), **maps, **self.fixed}
+        arrays = {**self._curves(scores), **self._weights(), **self._changes(), **maps, **self.fixed}
         header = {"v": 1, **self._numbers(scores), **self.facts}
         header["columns"] = [
             {"title": c.title, "units": c.units, "shown": c.shown, "labels": list(c.labels), "scale": scale}
             for c, scale in zip(self.columns, scales, strict=True)
         ]
         header |= {"value_scale": self.value_scale, "worst": [], "confusion_split": None}
+        header["train_points"] = self.train_points
+        if self.traced is not None:
+            header["trace"] = self._trace(self.traced)
         view = {"plane": self._plane, "line": self._line, "table": self._table}[self.facts["view"]]
         more, drawn = view(output)
         return header | more, arrays | drawn
@@ -81,7 +105,7 @@ class Painter:
             "epoch": round(run.epoch, 4),
             "steps_per_epoch": run.steps_per_epoch,
             "lr": _finite(run.lr),
-            "device": str(run.device),
+            "device": run.where,
             "train": train,
             "val": val if len(run.data.x_val) else None,
             "parameters": self.parameters,
@@ -135,7 +159,7 @@ class Painter:
             if view == "table":
                 arrays[f"mean_{index}"] = np.nan_to_num(part[0] / np.float32(scale), posinf=1, neginf=-1)
             else:
-                shape = (MAP, MAP) if view == "plane" else (1, LINE_MAP)
+                shape = (self.side, self.side) if view == "plane" else (1, LINE_MAP)
                 arrays[f"map_{index}"] = _signed(part.T, scale).reshape(-1, *shape)
         return arrays, scales
 
@@ -153,21 +177,111 @@ class Painter:
             before = column
         return arrays
 
+    def _parameters_shown(self) -> list[tuple[Tensor, Tensor | None]]:
+        """Weights and biases of the Linear layers, as far as they are shown; views of the parameters themselves."""
+        blocks = []
+        for before, column in zip(self.columns, self.columns[1:], strict=False):
+            layer = self.run.model[column.linear]
+            if isinstance(layer, nn.Linear):
+                bias = None if layer.bias is None else layer.bias.detach()[: column.shown]
+                blocks.append((layer.weight.detach()[: column.shown, : before.shown], bias))
+        return blocks
+
+    def _flat(self) -> Tensor | None:
+        """All parameters shown, a layer's weights row by row and then its biases; zeros where it has none."""
+        parts = [(w, w.new_zeros(len(w)) if b is None else b) for w, b in self.blocks]
+        return torch.cat([part.reshape(-1) for pair in parts for part in pair]) if parts else None
+
+    def _changes(self) -> Arrays:
+        """Gradients of the last batch and the last update, laid out like `_flat`; NaN where there is none."""
+        shown = sum(weight.numel() + len(weight) for weight, _ in self.blocks)
+        if not shown or (not self.still and shown > MAX_MOVING):
+            return {}
+        arrays: Arrays = {}
+        gradients = [gradient for pair in self._gradients() for gradient in pair]
+        if any(gradient is not None for gradient in gradients):
+            sizes = [size for weight, _ in self.blocks for size in (weight.numel(), len(weight))]
+            parts = [
+                np.full(size, math.nan, np.float32) if gradient is None else gradient.reshape(-1).cpu().numpy()
+                for gradient, size in zip(gradients, sizes, strict=True)
+            ]
+            arrays["gradients"] = np.concatenate(parts).astype(np.float32)
+        if self.updates is not None:
+            arrays["updates"] = self.updates.cpu().numpy().astype(np.float32)
+        return arrays
+
+    def _gradients(self) -> list[tuple[Tensor | None, Tensor | None]]:
+        found = []
+        for before, column in zip(self.columns, self.columns[1:], strict=False):
+            layer = self.run.model[column.linear]
+            if isinstance(layer, nn.Linear):
+                weight, bias = layer.weight.grad, None if layer.bias is None else layer.bias.grad
+                found.append(
+                    (
+                        None if weight is None else weight[: column.shown, : before.shown],
+                        None if bias is None else bias[: column.shown],
+                    )
+                )
+        return found
+
+    def _trace(self, place: tuple[float, float]) -> dict[str, Any]:
+        """One sample on its way through the network: the values of every column, and its loss if it is a point."""
+        run, data = self.run, self.run.data
+        low, high = run.experiment.data.entry.domain
+        raw = np.array(place[: data.raw_train.shape[1]])
+        points = np.concatenate([data.raw_train, data.raw_val])
+        distances = np.linalg.norm(points - raw, axis=1)
+        nearest = int(distances.argmin())
+        split, loss, true = None, None, None
+        if distances[nearest] <= NEAR * (high - low):
+            raw = points[nearest]
+            split = "training" if nearest < len(data.raw_train) else "validation"
+            row = nearest if split == "training" else nearest - len(data.raw_train)
+            labels, targets = (run.y_train, run.t_train) if split == "training" else (run.y_val, run.t_val)
+            true = labels[row].item()
+        x = features_of(raw[None], run.experiment.data.features) if run.experiment.data.features else raw[None]
+        output, values = self._values_of(torch.tensor(x, dtype=torch.float32, device=run.device))
+        if split:
+            with torch.inference_mode():
+                loss = run.loss(output, targets[row : row + 1]).item()
+        chances = None
+        if self.facts["classes"]:
+            chances = [_short(value) for value in probabilities(run.experiment.loss.entry, output)[0].tolist()]
+        return {
+            "at": [_short(value) for value in raw.tolist()],
+            "split": split,
+            "true": true,
+            "loss": None if loss is None else _short(loss),
+            "chances": chances,
+            "values": [[_short(value) for value in column] for column in values],
+        }
+
+    def _values_of(self, x: Tensor) -> tuple[Tensor, list[list[float]]]:
+        """Output and shown values of every column for one row of inputs."""
+        whole, self.x, tail, self.tail = self.x, x, self.tail, 0
+        try:
+            output, units = self._forward()
+        finally:
+            self.x, self.tail = whole, tail
+        return output, [column[0].tolist() for column in units]
+
     # -- the output -----------------------------------------------------------------------------------------------
 
     def _plane(self, output: Tensor) -> tuple[dict[str, Any], Arrays]:
-        output, square = output[: self.tail], (SURFACE, SURFACE)
-        classes = len(self.facts["classes"])
+        surface, points = output[: SURFACE**2], output[SURFACE**2 : self.tail]
+        square, classes, loss = (SURFACE, SURFACE), len(self.facts["classes"]), self.run.experiment.loss.entry
         if not classes:
-            values = output.reshape(self.tail, -1)[:, 0].cpu().numpy()
+            values = surface.reshape(len(surface), -1)[:, 0].cpu().numpy()
             return {}, {"surface": _signed(values, self.value_scale or 1.0).reshape(square)}
-        chances = probabilities(self.run.experiment.loss.entry, output).cpu().numpy()
+        guess = predicted_classes(loss, points).cpu().numpy()
+        wrong = {"wrong": np.packbits(guess != self.fixed["points"][:, 2])}
+        chances = probabilities(loss, surface).cpu().numpy()
         if classes == 2:
-            return {}, {"surface": _unsigned(chances[:, 1]).reshape(square)}
-        winner = predicted_classes(self.run.experiment.loss.entry, output).cpu().numpy()
+            return {}, {"surface": _unsigned(chances[:, 1]).reshape(square), **wrong}
+        winner = predicted_classes(loss, surface).cpu().numpy()
         sure = np.take_along_axis(chances, winner[:, None], 1)[:, 0]
-        surface = winner.astype(np.uint8).reshape(square)
-        return {}, {"surface": surface, "confidence": _unsigned(sure).reshape(square)}
+        drawn = winner.astype(np.uint8).reshape(square)
+        return {}, {"surface": drawn, "confidence": _unsigned(sure).reshape(square), **wrong}
 
     def _line(self, output: Tensor) -> tuple[dict[str, Any], Arrays]:
         values = output[: self.tail].reshape(self.tail, -1)[:, 0]
@@ -246,13 +360,20 @@ def columns_of(experiment: Experiment) -> list[Column]:
     return [*columns, column]
 
 
-def _inputs(experiment: Experiment, data: Dataset) -> tuple[np.ndarray, int]:
+def _map_side(columns: list[Column]) -> int:
+    """Cells along one side of a unit's map: fewer where there are many units, whose tiles are small."""
+    units = sum(column.shown for column in columns)
+    return max(MAP_LEAST, min(MAP_MOST, math.isqrt(MAP_CELLS // units)))
+
+
+def _inputs(experiment: Experiment, data: Dataset, side: int) -> tuple[np.ndarray, int]:
     """Rows for the one forward pass, and where those begin on which units are looked at."""
     entry = experiment.data.entry
     low, high = entry.domain
     if entry.view == "plane":
-        raw = np.concatenate([_grid(low, high, SURFACE), _grid(low, high, MAP)])
-        return features_of(raw, experiment.data.features), SURFACE**2
+        points = _points_shown(data)[0] if entry.task == "classification" else np.empty((0, 2))
+        raw = np.concatenate([_grid(low, high, SURFACE), points, _grid(low, high, side)])
+        return features_of(raw, experiment.data.features), SURFACE**2 + len(points)
     if entry.view == "line":
         return np.concatenate([np.linspace(low, high, LINE), np.linspace(low, high, LINE_MAP)])[:, None], LINE
     looked_at = data.x_val if len(data.x_val) else data.x_train
@@ -266,21 +387,26 @@ def _grid(low: float, high: float, side: int) -> np.ndarray:
     return np.stack([x.ravel(), y.ravel()], 1)
 
 
-def _points(experiment: Experiment, data: Dataset, value_scale: float | None) -> Arrays:
-    """The points of a plane or a line; none for a table."""
-    entry = experiment.data.entry
-    if entry.view == "table":
-        return {}
+def _points_shown(data: Dataset) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Raw inputs, targets and split (0 or 1) of the points shown, those of the training part first."""
     rows = _spread(len(data.raw_train) + len(data.raw_val), MAX_POINTS)
     raw = np.concatenate([data.raw_train, data.raw_val])[rows]
-    y = np.concatenate([data.y_train, data.y_val])[rows]
-    split = (rows >= len(data.raw_train)).astype(np.uint8)
+    return raw, np.concatenate([data.y_train, data.y_val])[rows], rows >= len(data.raw_train)
+
+
+def _points(experiment: Experiment, data: Dataset, value_scale: float | None) -> tuple[Arrays, int | None]:
+    """The points of a plane or a line, and how many of them, the first ones, are for training; none for a table."""
+    entry = experiment.data.entry
+    if entry.view == "table":
+        return {}, None
+    raw, y, split = _points_shown(data)
+    train = int((~split).sum())
     if entry.view == "line":
-        return {"line_points": np.stack([raw[:, 0], y, split], 1).astype(np.float32)}
+        return {"line_points": np.stack([raw[:, 0], y, split], 1).astype(np.float32)}, train
     low, high = entry.domain
     place = _unsigned((raw - low) / (high - low))
     value = y.astype(np.uint8) if value_scale is None else _signed(y, value_scale)
-    return {"points": np.column_stack([place, value, split]).astype(np.uint8)}
+    return {"points": np.column_stack([place, value]).astype(np.uint8)}, train
 
 
 def _spread(count: int, most: int) -> np.ndarray:
@@ -309,6 +435,11 @@ def _unsigned(values: np.ndarray) -> np.ndarray:
 def _sent(tensor: Tensor) -> np.ndarray:
     """Finite float32 values of a tensor."""
     return np.nan_to_num(tensor.cpu().numpy().astype(np.float32))
+
+
+def _short(value: float) -> float | None:
+    """Six digits of it; None if it is not finite."""
+    return float(f"{value:.6g}") if math.isfinite(value) else None
 
 
 def _finite(value: float | None) -> float | None:

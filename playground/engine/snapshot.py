@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from playground.catalog.points import to_text
 from playground.spec import Experiment
 
 _LENGTH = struct.Struct("<I")
@@ -98,6 +99,7 @@ def blank(experiment: Experiment, run: str, seq: int, status: str, message: str)
         "worst": [],
         "confusion_split": None,
         "value_scale": None,
+        "train_points": None,
         **facts(experiment),
     }
     data = pack(header, {})
@@ -114,6 +116,7 @@ def facts(experiment: Experiment) -> dict[str, Any]:
         "classes": list(entry.names) if entry.names else [str(index) for index in range(classes)],
         "domain": None if entry.view == "table" else list(entry.domain),
         "loss_name": experiment.loss.name,
+        "own": to_text(experiment.data.points) or None,
     }
 
 

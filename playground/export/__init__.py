@@ -18,6 +18,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from playground.catalog import LAYERS
 from playground.catalog.base import Entry
+from playground.catalog.points import Point
 from playground.data.features import FUNCTIONS
 from playground.shapes import LayerReport
 from playground.spec import Experiment
@@ -63,8 +64,7 @@ def _data(experiment: Experiment) -> dict[str, Any]:
     computed = data.features not in ((), ("x", "y"))
     return {
         "title": data.entry.title,
-        "data_source": inspect.getsource(getattr(import_module(module), name)),
-        "data_call": _call(name, keywords={**data.args, "rng": _Code("rng")}),
+        **(_drawn(data.points) if data.points else _made(name, getattr(import_module(module), name), data.args)),
         "data_seed": data.seed,
         "labels": "values" if regression else "labels",
         "features": ", ".join(_expression(FUNCTIONS[feature]) for feature in data.features) if computed else "",
@@ -74,6 +74,20 @@ def _data(experiment: Experiment) -> dict[str, Any]:
         "standardize": data.entry.standardize,
         "regression": regression,
     }
+
+
+def _made(name: str, function: Callable[..., Any], args: Mapping[str, Any]) -> dict[str, str]:
+    """The function that makes the data, and its call."""
+    call = _call(name, keywords={**args, "rng": _Code("rng")})
+    return {"data_source": inspect.getsource(function), "data_call": call}
+
+
+def _drawn(points: Sequence[Point]) -> dict[str, str]:
+    """Points that were drawn by hand, as they stand."""
+    rows = [points[start : start + 4] for start in range(0, len(points), 4)]
+    table = "".join(f"    {', '.join(map(repr, row))},\n" for row in rows)
+    source = f"# x, y and class of every point, as drawn\ndrawn = np.array([\n{table}])\n"
+    return {"data_source": source, "data_call": "drawn[:, :2], drawn[:, 2].astype(np.int64)"}
 
 
 def _targets(experiment: Experiment, output: tuple[int, ...]) -> dict[str, Any]:

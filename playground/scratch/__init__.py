@@ -27,6 +27,7 @@ from .activations import (
     Tanh,
 )
 from .attention import MultiheadAttention
+from .autograd import Tensor, cat, maximum, minimum, no_grad, stack, where
 from .clip import clip_grad_norm_, clip_grad_value_
 from .conv import Conv1d, Conv2d, ConvTranspose2d
 from .core import Layer, Parameter, Sequential
@@ -157,6 +158,13 @@ __all__ = [
     "Softsign",
     "StepLR",
     "Tanh",
+    "Tensor",
+    "cat",
     "clip_grad_norm_",
     "clip_grad_value_",
+    "maximum",
+    "minimum",
+    "no_grad",
+    "stack",
+    "where",
 ]

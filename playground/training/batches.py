@@ -19,7 +19,8 @@ class Batches:
         self.inputs, self.targets, self.size, self.shuffle = inputs, targets, size, shuffle
         self.generator = torch.Generator().manual_seed(seed)
         self.position, self.epochs_done = 0, 0
-        self._order = torch.empty(0, dtype=torch.int64)
+        self._order = self._past = torch.empty(0, dtype=torch.int64)
+        self._given = (0, 0)  # where in its epoch the last batch began, and how many samples it had
         self._left: Iterator[tuple[Tensor, Tensor]] = iter(())
 
     def __len__(self) -> int:
@@ -41,12 +42,27 @@ class Batches:
 
     def done(self, count: int) -> bool:
         """A batch of `count` samples was trained on; whether it was the last of its epoch."""
+        self._given = self.position, count
         self.position += count
         if self.position < len(self.inputs):
             return False
-        self.position, self._order = 0, self._order[:0]
+        self.position, self._past, self._order = 0, self._order, self._order[:0]
         self.epochs_done += 1
         return True
+
+    @property
+    def last(self) -> Tensor:
+        """Rows of the batch that was trained on last, in its order; empty before the first one."""
+        start, count = self._given
+        return (self._order if self.position else self._past)[start : start + count]
+
+    def coming(self) -> Tensor:
+        """Rows of the next batch, in its order; the next epoch's order is looked at, but not drawn."""
+        if self.position:
+            return self._order[self.position : self.position + self.size]
+        generator = torch.Generator()
+        generator.set_state(self.generator.get_state())
+        return self._drawn_order(generator)[: self.size]
 
     def resize(self, size: int, shuffle: bool) -> None:
         """Another batch size, from the next batch on; another kind of order, from the next epoch on."""
@@ -54,15 +70,18 @@ class Batches:
         self._cut()
 
     def _draw_order(self) -> None:
-        """Draw what a DataLoader draws: a seed for workers, the order, and one order that it throws away."""
-        count, generator = len(self.inputs), self.generator
-        torch.empty((), dtype=torch.int64).random_(generator=generator)
-        if self.shuffle:
-            self._order = torch.randperm(count, generator=generator)
-            torch.randperm(count, generator=generator)
-        else:
-            self._order = torch.arange(count)
+        self._order = self._drawn_order(self.generator)
         self._cut()
+
+    def _drawn_order(self, generator: torch.Generator) -> Tensor:
+        """Draw what a DataLoader draws: a seed for workers, the order, and one order that it throws away."""
+        count = len(self.inputs)
+        torch.empty((), dtype=torch.int64).random_(generator=generator)
+        if not self.shuffle:
+            return torch.arange(count)
+        order = torch.randperm(count, generator=generator)
+        torch.randperm(count, generator=generator)
+        return order
 
     def _cut(self) -> None:
         """Gather what the epoch has left, in batches."""
@@ -84,4 +103,5 @@ class Batches:
     def load_state_dict(self, state: dict[str, Any]) -> None:
         self.position, self.epochs_done, self._order = state["position"], state["epochs_done"], state["order"]
         self.generator.set_state(state["generator"])
+        self._past, self._given = self._order[:0], (0, 0)
         self._cut()

@@ -18,11 +18,14 @@ from playground.spec import Experiment, needs_reset
 from playground.training import metrics, record
 from playground.training.batches import Batches
 from playground.training.history import History
+from playground.training.timeline import Moment, Timeline
 
 CHECKPOINT_STEPS = 256
 """Steps between two copies in memory, from which the last finite state is found again after a divergence."""
 EXPLODED = 1e4
 """A loss this many times the first one (or 1, if that is larger) counts as diverged although it is finite."""
+LARGEST_SET = 1e6
+"""Most that a weight can be set to by hand."""
 EVALUATION_STEPS = 25
 """Least number of steps between two evaluations, so that they cost a few per cent at most."""
 
@@ -40,6 +43,7 @@ class Run:
         status: 'ready', 'finished' (all epochs done), 'stopped' (early) or 'diverged'.
         message: one sentence about a status other than 'ready'.
         fused: whether the optimizer runs with `fused=True`.
+        timeline: the moments that `look_back` can go to.
     """
 
     def __init__(self, experiment: Experiment, device: str | torch.device | None = None):
@@ -70,13 +74,16 @@ class Run:
         training = experiment.training
         self.batches = Batches(self.x_train, self.t_train, training.batch_size, training.shuffle, experiment.seed)
         self.step = 0
+        self._update: tuple[int, list[Tensor]] = (0, [])
         self._first_loss: float | None = None
         self._best: dict[str, Any] = {"loss": math.inf, "epoch": 0, "weights": {}}
         self.status, self.message = "ready", ""
-        self.history = History()
+        self.history, self.timeline = History(), Timeline()
+        self._present: tuple[Moment, History] | None = None
         self._build_optimizer()
         self._look()
         self._keep_checkpoint()
+        self._keep_moment()
 
     def _tensors(self, x: np.ndarray, y: np.ndarray) -> tuple[Tensor, Tensor, Tensor]:
         """Inputs, classes or values, and these as the loss takes them; copied, since the data is read-only."""
@@ -111,6 +118,11 @@ class Run:
         return float(self.optimizer.param_groups[0]["lr"])
 
     @property
+    def where(self) -> str:
+        """What computes the steps, as the screen says it: the device of the tensors."""
+        return str(self.device)
+
+    @property
     def steps_per_epoch(self) -> int:
         return len(self.batches)
 
@@ -119,12 +131,18 @@ class Run:
         """Passes over the training data so far."""
         return self.batches.epoch
 
+    @property
+    def last_update(self) -> list[Tensor] | None:
+        """What the last step added to every parameter; None after `advance(seconds=...)`, which has no last step."""
+        step, update = self._update
+        return update if update and step == self.step else None
+
     def evaluate(self) -> dict[str, dict[str, float | None]]:
         """`{"train": {"loss", "accuracy", "r2"}, "val": {...}}` in evaluation mode; None where it does not apply.
 
         Accuracy is a fraction, r2 is for regressions. The run's course is not touched.
         """
-        with self._evaluating():
+        with self.evaluating():
             return {
                 "train": self._score(self.x_train, self.t_train, self.y_train),
                 "val": self._score(self.x_val, self.t_val, self.y_val),
@@ -142,12 +160,12 @@ class Run:
 
     def predict(self, x: np.ndarray) -> np.ndarray:
         """Outputs for inputs x: (n, *input_shape) -> (n, outputs) float32, in evaluation mode."""
-        with self._evaluating():
+        with self.evaluating():
             return self.model(torch.tensor(x, dtype=torch.float32, device=self.device)).cpu().numpy()
 
     def probabilities(self, x: np.ndarray) -> np.ndarray:
         """(n, classes): what the network says of each class, from 0 to 1."""
-        with self._evaluating():
+        with self.evaluating():
             output = self.model(torch.tensor(x, dtype=torch.float32, device=self.device))
             return metrics.probabilities(self.experiment.loss.entry, output).cpu().numpy()
 
@@ -161,11 +179,11 @@ class Run:
         if not classes:
             raise ValueError("a regression has no confusion matrix; look at predicted against true values.")
         x, labels = (self.x_train, self.y_train) if split == "train" else (self.x_val, self.y_val)
-        with self._evaluating():
+        with self.evaluating():
             return metrics.confusion(entry, self.model(x), labels, classes).cpu().numpy()
 
     @contextmanager
-    def _evaluating(self) -> Iterator[None]:
+    def evaluating(self) -> Iterator[None]:
         """Evaluation mode without gradients; training mode again afterwards."""
         self.model.eval()
         try:
@@ -189,10 +207,12 @@ class Run:
         if (steps if seconds is None else seconds) < 0:  # type: ignore[operator]
             raise ValueError(f"advance cannot go back: {steps if seconds is None else seconds} is below 0.")
         self.model.train()
+        if self._present is not None and (steps or seconds):
+            self.go_on_from_here()
         before = self.step
         if steps is not None:
             goal = before + steps
-            while self.step < goal and self._advance_once():
+            while self.step < goal and self._advance_once(measured=self.step == goal - 1):
                 pass
         else:
             clock = time.perf_counter
@@ -201,13 +221,22 @@ class Run:
                 pass
         return self.step - before
 
-    def _advance_once(self) -> bool:
+    def _advance_once(self, measured: bool = False) -> bool:
         """One step and what is due after it; False if the run does not go on."""
         if self.status != "ready":
             return False
-        if self.step - self._checkpoint_step >= CHECKPOINT_STEPS:
-            self._keep_checkpoint()
-        return self._train_step()
+        if self.step - self._checkpoint["step"] >= CHECKPOINT_STEPS:
+            self._older, self._checkpoint = self._checkpoint, record.clone(self._course())
+        return self._train_measured_step() if measured else self._train_step()
+
+    def _train_measured_step(self) -> bool:
+        """`_train_step`, and what it has added to every parameter."""
+        parameters = [parameter.detach() for parameter in self._parameters]
+        before, step = [parameter.clone() for parameter in parameters], self.step
+        went_on = self._train_step()
+        if self.step == step + 1 and self.status != "stopped":  # neither diverged nor back at the best weights
+            self._update = self.step, list(torch._foreach_sub(parameters, before))
+        return went_on
 
     def _train_step(self, recorded: bool = True) -> bool:
         """The canonical step on the next batch; False, with nothing changed, if its loss is not usable."""
@@ -224,6 +253,8 @@ class Run:
             self._step_scheduler()
         if self.batches.done(len(x)):
             self._end_epoch(recorded)
+            if recorded and self.timeline.due(self.batches.epochs_done):
+                self._keep_moment()
         return True
 
     def _optimize(self, x: Tensor, targets: Tensor) -> float:
@@ -251,7 +282,7 @@ class Run:
             values.append(loss.item())
             return self._backward(loss)
 
-        with self._evaluating():  # looked at before the optimizer begins, without drawing anything
+        with self.evaluating():  # looked at before the optimizer begins, without drawing anything
             before = self.loss(self.model(x), targets).item()
         if not self._usable(before):
             return before
@@ -354,10 +385,11 @@ class Run:
     def _diverge(self, x: Tensor, loss: float) -> None:
         """Say what happened, and go back to the last weights whose loss is known to be finite."""
         failed, where, lr = self.step + 1, self._first_not_finite(x), self.lr
-        self._load(self._checkpoint)
+        self._load(self._checkpoint if self._checkpoint["step"] <= failed - 2 else self._older)
         while self.step < failed - 2:
             self._train_step(recorded=False)
         self.history.cut(self.step)
+        self.timeline.cut(self.step)
         self.scores = self.evaluate()
         value = f"{loss:,.3g}" if math.isfinite(loss) else str(loss)
         self.status = "diverged"
@@ -368,7 +400,7 @@ class Run:
 
     def _first_not_finite(self, x: Tensor) -> str:
         """Which layer is the first whose weights or values are not finite, as the end of a sentence."""
-        with self._evaluating():
+        with self.evaluating():
             for index, (layer, module) in enumerate(zip(self.experiment.layers, self.model, strict=True)):
                 if not all(p.isfinite().all() for p in module.parameters()):
                     return f", first through the weights of layer {index + 1} ({layer.name})"
@@ -377,7 +409,7 @@ class Run:
                     return f", first through the values of layer {index + 1} ({layer.name})"
         return ""
 
-    # -- changing and keeping -------------------------------------------------------------------------------------
+    # -- changing -------------------------------------------------------------------------------------------------
 
     def update(self, experiment: Experiment) -> str | None:
         """Take over a change that keeps the weights: optimizer, schedule, batch size, penalties, clipping, length.
@@ -409,6 +441,37 @@ class Run:
         self._keep_checkpoint()
         return None
 
+    def set_parameter(self, layer: int | None, unit: int, input: int | None, value: float) -> None:
+        """Set one weight of a Linear layer, or one bias where `input` is None. Training goes on from there.
+
+        The optimizer keeps its state; a run that had diverged or stopped is ready again.
+
+        Raises:
+            ValueError: there is no such number, or the value is not within -1e6 and 1e6.
+        """
+        if not abs(value) <= LARGEST_SET:
+            raise ValueError(f"the value is {value:g}; it must lie within {-LARGEST_SET:,.0f} and {LARGEST_SET:,.0f}.")
+        module = self.model[layer] if layer is not None and 0 <= layer < len(self.model) else None
+        if not isinstance(module, nn.Linear):
+            raise ValueError("only weights and biases of a Linear layer can be set.")
+        parameter = module.weight if input is not None else module.bias
+        index = (unit,) if input is None else (unit, input)
+        if parameter is None:
+            raise ValueError("this layer has no bias; switch it on in the layer's card first.")
+        if not all(0 <= i < size for i, size in zip(index, parameter.shape, strict=True)):
+            place = " from ".join(map(str, index))
+            raise ValueError(f"unit {place} does not exist; the sizes are {tuple(parameter.shape)}.")
+        if self._present is not None:
+            self.go_on_from_here()
+        with torch.no_grad():
+            parameter[index] = value
+        self._best = {"loss": math.inf, "epoch": self.batches.epochs_done, "weights": {}}
+        if self.status in ("diverged", "stopped"):
+            self.status, self.message = "ready", ""
+        self.scores = self.evaluate()
+        self._keep_checkpoint()
+        self._keep_moment()
+
     def _update_optimizer(self, old: Experiment) -> None:
         part = self.experiment.optimizer
         changed = {name for name, value in part.args.items() if old.optimizer.args.get(name) != value}
@@ -424,6 +487,67 @@ class Run:
         for group in self.optimizer.param_groups:
             group["lr"] = self.experiment.optimizer["lr"]
             group.pop("initial_lr", None)
+
+    # -- looking back ---------------------------------------------------------------------------------------------
+
+    @property
+    def looking_back(self) -> bool:
+        """Whether an earlier moment is shown while the present one waits."""
+        return self._present is not None
+
+    @property
+    def present_step(self) -> int:
+        """The step that `look_back(None)` comes back to."""
+        return self._present[0].step if self._present else self.step
+
+    def look_back(self, step: int | None) -> None:
+        """Be where the run was at the kept moment nearest to `step`, as if the rest had not happened; None comes back.
+
+        The present settings hold there too. `advance` goes on from that moment, and what came after it is forgotten.
+
+        Raises:
+            ValueError: no moment was kept.
+        """
+        wanted = self.experiment
+        if step is None:
+            if self._present is None:
+                return
+            moment, self.history = self._present
+            self._present = None
+        else:
+            moment = self.timeline.at(step)
+            if self._present is None:
+                self._present = self._moment(), self.history
+            kept, self.history = self._present[1].state_dict(), History()
+            self.history.load_state_dict(kept)
+            self.history.cut(moment.step)
+        self._be(moment)
+        if wanted != moment.experiment:
+            refusal = self.update(wanted)
+            assert refusal is None, f"a change within one course needs no reset: {refusal}"
+        self.scores = self.evaluate()
+
+    def go_on_from_here(self) -> None:
+        """Make the moment that is looked at the present one, and forget what came after it."""
+        self._present = None
+        self.timeline.cut(self.step)
+
+    def _be(self, moment: Moment) -> None:
+        self.experiment = moment.experiment
+        self._build_optimizer()
+        training = moment.experiment.training
+        self.batches.resize(training.batch_size, training.shuffle)
+        self._load(moment.course)
+        self.status, self.message = moment.status, moment.message
+
+    def _moment(self) -> Moment:
+        course = record.clone(self._course())
+        return Moment(self.step, self.epoch, self.experiment, course, self.status, self.message)
+
+    def _keep_moment(self) -> None:
+        self.timeline.keep(self._moment())
+
+    # -- keeping --------------------------------------------------------------------------------------------------
 
     def state(self) -> bytes:
         """Everything needed to go on with the same bits: safetensors, with JSON for what is not a tensor."""
@@ -452,6 +576,8 @@ class Run:
         except (KeyError, TypeError, IndexError, RuntimeError) as error:
             raise ValueError(f"the state does not fit its experiment: {str(error).splitlines()[0]}") from None
         run.scores = run.evaluate()
+        run.timeline = Timeline()
+        run._keep_moment()
         return run
 
     def _course(self) -> dict[str, Any]:
@@ -475,6 +601,9 @@ class Run:
     def _load(self, course: dict[str, Any]) -> None:
         course = record.clone(course)  # loading must not share tensors with what was kept
         self.step, self._evaluated_at = course["step"], course["evaluated_at"]
+        self._update = (0, [])
+        for parameter in self._parameters:  # gradients of another moment would be taken for those of this one
+            parameter.grad = None
         self._first_loss, self._best = course["first_loss"], course["best"]
         self._scheduler_calls = course["scheduler_calls"]
         self.model.load_state_dict(course["model"])
@@ -487,5 +616,5 @@ class Run:
         self._keep_checkpoint()
 
     def _keep_checkpoint(self) -> None:
-        self._checkpoint = record.clone(self._course())
-        self._checkpoint_step = self.step
+        """Begin anew from here: steps before this one cannot be taken again."""
+        self._older = self._checkpoint = record.clone(self._course())

@@ -9,16 +9,18 @@ import streamlit as st
 
 from playground.catalog.base import Entry, Param
 from playground.spec import Experiment, Part
-from playground.ui.session import on_change
+from playground.ui.session import on_change, show
 
 Make = Callable[[Experiment, Any], Experiment]
 OnChange = Callable[[str, Callable[[Any, Any], Any]], Any]
-"""Makes a widget's callback from its key and what makes a new value of the old; pages about other values have their own."""
+"""Makes a widget's `on_change` from its key and what makes a new value of the old; other pages have their own."""
 
 RATES = (*(float(f"{digit}e{power}") for power in range(-5, 1) for digit in (1, 3)), 10.0)
 
 
-def param_control(param: Param, value: Any, key: str, make: Any, disabled: bool = False, on: OnChange = on_change) -> None:
+def param_control(
+    param: Param, value: Any, key: str, make: Any, disabled: bool = False, on: OnChange = on_change
+) -> None:
     """The widget for one parameter; a new value goes through `make`, by way of `on`."""
     label = f"{param.label[0].upper()}{param.label[1:]}" if param.label else f"`{param.name}`"
     shown: dict[str, Any] = {"key": key, "help": param.help or None, "disabled": disabled}
@@ -26,22 +28,22 @@ def param_control(param: Param, value: Any, key: str, make: Any, disabled: bool 
         _pair_control(param, value, key, make, label, disabled, on)
         return
     if param.kind == "bool":
-        st.session_state[key] = value
+        show(key, value)
         st.toggle(label, on_change=on(key, make), **shown)
     elif param.kind == "choice":
-        st.session_state[key] = value
+        show(key, value)
         st.selectbox(label, param.choices, format_func=str, on_change=on(key, make), **shown)
     elif param.scale == "log":
         _log_control(param, value, key, make, label, shown, on)
     elif _is_share(param):
-        st.session_state[key] = float(value)
+        show(key, float(value))
         st.slider(label, param.low, param.high, step=0.01, format="%g", on_change=on(key, make), **shown)
     elif param.kind == "int":
-        st.session_state[key] = value
+        show(key, value)
         low, high = (None if bound is None else int(bound) for bound in (param.low, param.high))
         st.number_input(label, low, high, step=1, format="%d", on_change=on(key, make), **shown)
     else:
-        st.session_state[key] = float(value)
+        show(key, float(value))
         st.number_input(label, param.low, param.high, step=0.1, format="%g", on_change=on(key, make), **shown)
 
 
@@ -58,7 +60,7 @@ def _log_control(
     """Usual sizes to pick from, and any other number typed in."""
     usual = [rate for rate in RATES if (param.low or 0) <= rate <= (param.high or rate)]
     options = sorted({*([0.0] if param.low == 0 and param.name != "lr" else []), *usual, float(value)})
-    st.session_state[key] = float(value)
+    show(key, float(value))
 
     def typed(old: Any, given: Any) -> Any:
         return make(old, number(given, label))
@@ -90,9 +92,7 @@ def number(given: Any, label: str) -> float:
         raise ValueError(f"{label}: {str(given)[:40]!r} is not a number; type one such as 0.01 or 1e-3.") from None
 
 
-def _pair_control(
-    param: Param, value: Any, key: str, make: Any, label: str, disabled: bool, on: OnChange
-) -> None:
+def _pair_control(param: Param, value: Any, key: str, make: Any, label: str, disabled: bool, on: OnChange) -> None:
     for index, column in enumerate(st.columns(2)):
         one = replace(param, kind="float", default=param.default[index], label=f"{label} {index + 1}")  # type: ignore[index]
 
@@ -125,13 +125,13 @@ def entry_select(
     **shown: Any,
 ) -> None:
     """A select box over a registry, with the chosen entry's summary as help."""
-    st.session_state[key] = value
+    show(key, value)
     st.selectbox(
         label,
         list(registry),
         format_func=lambda name: registry[name].title,
         key=key,
         help=registry[value].summary,
-        on_change=on_change(key, make),
+        on_change=on(key, make),
         **shown,
     )

@@ -9,7 +9,7 @@ from playground.shapes import LayerReport, ShapeError, outline, shape_text
 from playground.spec import Experiment, LayerSpec
 from playground.ui.controls import param_control
 from playground.ui.panels import RESTARTS
-from playground.ui.session import change, on_change
+from playground.ui.session import change, on_change, on_click, show
 
 CARD_WIDTH = 152
 
@@ -39,7 +39,7 @@ def _card(index: int, layer: LayerSpec, report: LayerReport | None, count: int) 
     """Kind and first argument, then the shape of what comes out, the parameters, and the popover with the rest."""
     kind = f"layer-{index}-kind"
     with st.container(horizontal=True, gap="xxsmall", vertical_alignment="center", wrap=False):
-        st.session_state[kind] = layer.name
+        show(kind, layer.name)
         st.selectbox(
             f"Layer {index + 1}",
             list(LAYERS),
@@ -54,15 +54,17 @@ def _card(index: int, layer: LayerSpec, report: LayerReport | None, count: int) 
             type="tertiary",
             help=f"Options and place of layer {index + 1}",
             key=f"layer-{index}-more",
-        ):
-            _options(index, layer, count)
+            on_change="rerun",
+        ) as more:
+            if more.open:  # closed bodies would be half of the page's elements
+                _options(index, layer, count)
     with st.container(horizontal=True, gap="xxsmall", vertical_alignment="center", wrap=False):
         parameters = f"{report.parameters:,} params" if report and report.parameters else "no params"
         st.caption(f"{shape_text(report.out_shape) if report else '?'}  \n{parameters}", width="stretch")
         if layer.entry.role == "units":
             param = layer.entry.params[0]
             key = f"layer-{index}-units"
-            st.session_state[key] = layer[param.name]
+            show(key, layer[param.name])
             st.number_input(
                 param.label,
                 int(param.low or 1),
@@ -93,7 +95,7 @@ def _options(index: int, layer: LayerSpec, count: int) -> None:
             "Duplicate",
             key=f"layer-{index}-duplicate",
             icon=":material/content_copy:",
-            on_click=change,
+            on_click=on_click(change),
             args=(lambda old: old.but(layers=(*old.layers[: index + 1], *old.layers[index:])),),
         )
         st.button(
@@ -101,7 +103,7 @@ def _options(index: int, layer: LayerSpec, count: int) -> None:
             key=f"layer-{index}-remove",
             icon=":material/delete:",
             disabled=count == 1,
-            on_click=change,
+            on_click=on_click(change),
             args=(lambda old: old.but(layers=old.layers[:index] + old.layers[index + 1 :]),),
         )
 
@@ -112,7 +114,14 @@ def _move(label: str, icon: str, index: int, to: int, disabled: bool) -> None:
         layers.insert(to, layers.pop(index))
         return old.but(layers=tuple(layers))
 
-    st.button(label, key=f"layer-{index}-{label.lower()}", icon=icon, disabled=disabled, on_click=change, args=(moved,))
+    st.button(
+        label,
+        key=f"layer-{index}-{label.lower()}",
+        icon=icon,
+        disabled=disabled,
+        on_click=on_click(change),
+        args=(moved,),
+    )
 
 
 def _replaced(old: Experiment, index: int, layer: LayerSpec) -> Experiment:
@@ -126,7 +135,7 @@ def _add_buttons() -> None:
         key="add-hidden",
         width="stretch",
         help="A Linear layer of 8 units and its activation, before the output.",
-        on_click=change,
+        on_click=on_click(change),
         args=(_with_hidden,),
     )
     st.menu_button(
@@ -136,8 +145,13 @@ def _add_buttons() -> None:
         key="add-layer",
         width="stretch",
         help="Any layer, before the output. Its card moves it elsewhere.",
-        on_click=lambda: change(lambda old: _inserted(old, LayerSpec(name=st.session_state["add-layer"]))),
+        on_click=on_click(_add_chosen),
     )
+
+
+def _add_chosen() -> None:
+    name = st.session_state["add-layer"]
+    change(lambda old: _inserted(old, LayerSpec(name=name)))
 
 
 def _output_index(experiment: Experiment) -> int:

@@ -16,11 +16,16 @@ from playground.spec import (
     SchedulerSpec,
 )
 from playground.ui.controls import Make, entry_select, param_control, part_params
-from playground.ui.session import change, on_change
+from playground.ui.session import change, on_change, on_click, show
 
 RESTARTS = ":material/restart_alt:"
 """Marks what starts training anew."""
 NO_SCHEDULE = "constant"
+ENGINES = {"torch": "PyTorch", "numpy": "NumPy from scratch"}
+WHY_NUMPY = (
+    "On small networks NumPy does some ten times the steps: 99 % of PyTorch's eager step on a tiny net is dispatch, "
+    "not arithmetic. The curve is the same to float32 rounding. The code below stays PyTorch's."
+)
 
 
 def data_panel(experiment: Experiment) -> None:
@@ -34,10 +39,10 @@ def data_panel(experiment: Experiment) -> None:
             key="new-points",
             type="tertiary",
             help="Draw other points and another split.",
-            on_click=change,
+            on_click=on_click(change),
             args=(lambda old: old.but(data=old.data.but(seed=old.data.seed + 1)),),
         )
-    st.session_state["data"] = data.name
+    show("data", data.name)
     st.selectbox(
         "Data set",
         list(DATASETS),
@@ -49,14 +54,14 @@ def data_panel(experiment: Experiment) -> None:
     )
     st.caption(data.entry.summary)
     for param in data.entry.params:
-        if param.low == param.high:
+        if param.low == param.high or data.points:
             continue
 
         def set_argument(old: Experiment, value: Value, name: str = param.name) -> Experiment:
             return fitted(old.but(data=old.data.set(**{name: value})))
 
         param_control(param, data[param.name], f"data-{param.name}", set_argument)
-    st.session_state["data-split"] = round(100 * data.train_fraction)
+    show("data-split", round(100 * data.train_fraction))
     st.slider(
         "Training share",
         round(100 * (FRACTION.low or 0)),
@@ -68,7 +73,7 @@ def data_panel(experiment: Experiment) -> None:
         on_change=on_change("data-split", lambda old, share: old.but(data=old.data.but(train_fraction=share / 100))),
     )
     if data.features:
-        st.session_state["data-features"] = list(data.features)
+        show("data-features", list(data.features))
         st.pills(
             "Inputs",
             list(FEATURES),
@@ -124,7 +129,7 @@ def learning_bar(experiment: Experiment) -> None:
         with st.container(width=130):
             param_control(TRAINING["batch_size"], training.batch_size, "batch_size", _training("batch_size"))
         with st.container(width=170):
-            st.session_state["schedule"] = schedule
+            show("schedule", schedule)
             st.selectbox(
                 "Schedule",
                 [NO_SCHEDULE, *SCHEDULERS],
@@ -140,8 +145,11 @@ def learning_bar(experiment: Experiment) -> None:
                 "loss",
                 lambda old, name: old.but(loss=LossSpec(name=name)),
             )
-        with st.popover("More", icon=":material/tune:", help="Every other setting of the loop.", key="more"):
-            more_settings(experiment)
+        with st.popover(
+            "More", icon=":material/tune:", help="Every other setting of the loop.", key="more", on_change="rerun"
+        ) as more:
+            if more.open:
+                more_settings(experiment)
 
 
 def more_settings(experiment: Experiment) -> None:
@@ -157,8 +165,23 @@ def more_settings(experiment: Experiment) -> None:
         part_params(experiment.loss, "loss", lambda old, part: old.but(loss=part))
     st.caption("**The loop**")
     for name, param in TRAINING.items():
-        if name != "batch_size":
+        if name not in ("batch_size", "engine"):
             param_control(param, getattr(experiment.training, name), name, _training(name))
+    engine_control(experiment)
+
+
+def engine_control(experiment: Experiment) -> None:
+    """What computes the steps."""
+    show("engine", experiment.training.engine)
+    st.selectbox(
+        f"Engine {RESTARTS}",
+        list(ENGINES),
+        format_func=lambda name: ENGINES[name],
+        key="engine",
+        help=TRAINING["engine"].help,
+        on_change=on_change("engine", _training("engine")),
+    )
+    st.caption(WHY_NUMPY)
 
 
 def _training(name: str) -> Make:

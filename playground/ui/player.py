@@ -1,12 +1,14 @@
 """Play, pause, step: the controls of a run, and the fragment that keeps its picture moving."""
 
 import time
+from typing import Any
 
 import streamlit as st
 
 from playground.engine import Snapshot
 from playground.ui.live import live_code, live_view
-from playground.ui.session import SPEED, change, handle
+from playground.ui.points import draw_points, own_points
+from playground.ui.session import MISTAKE, SPEED, change, handle, on_click
 
 SPEEDS: dict[str, float | None] = {"1 step/s": 1.0, "10 steps/s": 10.0, "100 steps/s": 100.0, "full speed": None}
 POLL_SECONDS = 0.08
@@ -17,6 +19,9 @@ REST_SECONDS = 0.02
 """A fragment that ends at once after drawing loses its own frames when it is slower than its timer."""
 WAITING = ("starting", "reviving")
 SAID = "said"
+WHOLE_PAGE = "whole page"
+"""Set where something done in the picture concerns the page around it."""
+RUNS = "runs"
 
 
 def player_controls(blocked: bool) -> None:
@@ -33,7 +38,7 @@ def player_controls(blocked: bool) -> None:
             shortcut="P",
             width=120,
             help="Train, and watch.",
-            on_click=_toggle,
+            on_click=on_click(_toggle),
         )
         _command(
             "Step",
@@ -56,18 +61,19 @@ def player_controls(blocked: bool) -> None:
             key="new-weights",
             disabled=blocked,
             help="Back to step 0 with other random weights: the seed goes up by one.",
-            on_click=change,
+            on_click=on_click(change),
             args=(lambda old: old.but(seed=old.seed + 1),),
         )
         st.session_state.setdefault(SPEED, "full speed")
         st.selectbox(
             "Speed", list(SPEEDS), key=SPEED, label_visibility="collapsed", width=140, help="How fast to train.",
-            on_change=lambda: handle().speed(SPEEDS[st.session_state[SPEED]]),
         )  # fmt: skip
+    if run.pace != SPEEDS[st.session_state[SPEED]]:
+        run.speed(SPEEDS[st.session_state[SPEED]])
 
 
 def _command(label: str, icon: str, key: str, help: str, action, blocked: bool, shortcut: str) -> None:
-    st.button(label, icon=icon, key=key, help=help, on_click=action, disabled=blocked, shortcut=shortcut)
+    st.button(label, icon=icon, key=key, help=help, on_click=on_click(action), disabled=blocked, shortcut=shortcut)
 
 
 def _toggle() -> None:
@@ -84,7 +90,19 @@ def live_picture() -> None:
     live_code()
     status = run.snapshot.header["status"]
     interval = POLL_SECONDS if run.playing else WAIT_SECONDS if status in WAITING else None
-    st.fragment(_draw, run_every=interval)(interval is not None)
+
+    def draw() -> None:
+        _draw(interval is not None)
+
+    # A tick of the old timer that comes just after a full run would start a new script runner, and Streamlit drops what
+    # it has not yet sent of the run before: the changed widgets. Under a new name, the old ticks are ignored.
+    draw.__qualname__ = f"live_picture.{_next_number()}"
+    st.fragment(draw, run_every=interval)()
+
+
+def _next_number() -> int:
+    st.session_state[RUNS] = st.session_state.get(RUNS, 0) + 1
+    return st.session_state[RUNS]
 
 
 def _draw(polling: bool) -> None:
@@ -92,13 +110,62 @@ def _draw(polling: bool) -> None:
     seen = st.session_state.get("seen", -1)
     snapshot = run.poll(newer_than=seen if polling else -1, timeout=0.5 if polling else 0.0)
     st.session_state["seen"] = snapshot.seq
-    live_view(snapshot.data, key="live")
+    live_view(snapshot.data, key="live", on_touch=touched)
     st.caption(_said(snapshot), width="stretch")
     status = snapshot.header["status"]
+    if st.session_state.pop(WHOLE_PAGE, False):
+        st.rerun()
     if polling and not run.playing and status not in WAITING:
         st.rerun()
     if polling:
         time.sleep(REST_SECONDS)
+
+
+def touched(messages: list[dict[str, Any]]) -> None:
+    """Carry out what was done in the picture; what cannot be done is said on the page."""
+    for message in messages:
+        try:
+            _obey(message)
+        except ValueError as error:
+            st.session_state[MISTAKE] = str(error)
+            st.session_state[WHOLE_PAGE] = True
+
+
+def _obey(message: dict[str, Any]) -> None:
+    """One message of the view, whose every word is checked: it may come from anywhere.
+
+    Raises:
+        ValueError: one sentence.
+    """
+    run = handle()
+    match message:
+        case {"what": "weight", "column": int(column), "unit": int(unit), "input": int(input), "value": value}:
+            run.set_weight(column, unit, input, _number(value))
+        case {"what": "bias", "column": int(column), "unit": int(unit), "value": value}:
+            run.set_bias(column, unit, _number(value))
+        case {"what": "trace", "place": None}:
+            run.trace(None)
+        case {"what": "trace", "place": [x, y]}:
+            run.trace((_number(x), _number(y)))
+        case {"what": "edit points"}:
+            change(own_points)
+            st.session_state[WHOLE_PAGE] = True
+        case {"what": "points", "points": str(text)}:
+            change(lambda old: draw_points(old, text))
+            st.session_state[WHOLE_PAGE] = True
+        case _:
+            raise ValueError("The picture sent something that this page does not know; reload the page.")
+
+
+def _number(value: Any) -> float:
+    """A finite number from the browser.
+
+    Raises:
+        ValueError: it is none; one sentence.
+    """
+    if isinstance(value, int | float) and abs(value) < 1e300:
+        return float(value)
+    raise ValueError(f"The picture sent {str(value)[:40]!r} where a number belongs; type a number such as 0.5.")
 
 
 def _said(snapshot: Snapshot) -> str:

@@ -5,11 +5,13 @@ that shows something else in the next run makes a new experiment; one that canno
 and says why.
 """
 
+import time
 from collections.abc import Callable
 from functools import partial
 from typing import Any, Literal
 
 import streamlit as st
+from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from playground.engine import Engine, Handle
 from playground.fit import Finding, findings
@@ -20,6 +22,10 @@ HANDLE = "handle"
 ADDRESS = "address"
 MISTAKE = "mistake"
 SHOWN = "shown"
+CLICKED = "clicked"
+REPLACED = "replaced"
+LATE_SECONDS = 5.0
+"""How late a message of the browser may come; within it, the address before the last one was not typed."""
 SPEED = "speed"
 
 Change = Callable[[Experiment], Experiment]
@@ -34,15 +40,28 @@ def engine() -> Engine:
 
 
 def experiment() -> Experiment:
-    """The visitor's experiment: from the address bar at first, and again whenever that was changed by hand.
+    """The visitor's experiment: what the widgets have made of it, or what the address bar says if that was changed.
 
     An address without any word of an experiment says nothing: so it is after a visit to another page.
     """
-    address = _words()
-    if EXPERIMENT not in st.session_state or (address and address != st.session_state[ADDRESS]):
-        _open_address(address)
-    _take_changes()
+    if EXPERIMENT not in st.session_state:
+        _open_address(_words())
+    acted = st.session_state.pop(CLICKED, False)  # before the widgets are looked at: a click may have changed them too
+    acted = _take_changes() or acted
+    if not acted and _address_was_changed():
+        _open_address(_words())
     return st.session_state[EXPERIMENT]
+
+
+def _address_was_changed() -> bool:
+    """Whether the address bar says something else than this page has written there.
+
+    A message of the browser can carry the address from before the last one that was written.
+    """
+    address, late = _words(), st.session_state.get(REPLACED, ({}, 0.0))
+    if not address or address == st.session_state[ADDRESS]:
+        return False
+    return address != late[0] or time.monotonic() - late[1] > LATE_SECONDS
 
 
 def _words() -> dict[str, str]:
@@ -70,7 +89,16 @@ def write_address() -> None:
     if address != _words():
         others = {word: text for word, text in st.query_params.to_dict().items() if word not in KNOWN_WORDS}
         st.query_params.from_dict({**address, **others})
-    st.session_state[ADDRESS] = address
+    if address != st.session_state[ADDRESS]:
+        st.session_state[REPLACED] = (st.session_state[ADDRESS], time.monotonic())
+        st.session_state[ADDRESS] = address
+
+
+def show(key: str, value: Any) -> None:
+    """Have the widget `key` show `value`. Only where it shows something else: whatever is assigned goes to the browser,
+    and would take back what the visitor is setting just now."""
+    if key not in st.session_state or st.session_state[key] != value:
+        st.session_state[key] = value
 
 
 def handle() -> Handle:
@@ -129,14 +157,33 @@ def on_change(key: str, make: Make) -> Literal["rerun"]:
     return "rerun"
 
 
-def _take_changes() -> None:
-    """Make of the experiment what the visitor has set the widgets to since they were drawn."""
+def on_click(action: Callable[..., None]) -> Callable[..., None]:
+    """For a button's `on_click`: `action`, once per click.
+
+    A tick of the live picture that leaves the browser between the click and its message carries the click too; the full
+    run that the click asks for follows, and it is the one that counts.
+    """
+
+    def clicked(*args: Any) -> None:
+        context = get_script_run_ctx()
+        if context is None or not context.fragment_ids_this_run:
+            st.session_state[CLICKED] = True
+            action(*args)
+
+    return clicked
+
+
+def _take_changes() -> bool:
+    """Make of the experiment what the visitor has set the widgets to since they were drawn; whether there was any."""
     shown: dict[str, tuple[Any, Make]] = st.session_state.setdefault(SHOWN, {})
+    changed = False
     for key, (value, make) in list(shown.items()):
         if key not in st.session_state:
             del shown[key]  # the widget is no longer on the page
         elif (given := st.session_state[key]) != value:
+            changed = True
             change(partial(_made, make, given))
+    return changed
 
 
 def _made(make: Make, given: Any, old: Experiment) -> Experiment:
@@ -151,7 +198,7 @@ def show_problems(found: list[Finding]) -> None:
         with st.container(horizontal=True, vertical_alignment="center", wrap=False, key=f"finding-{number}"):
             (st.error if finding.fatal else st.warning)(finding.message, width="stretch")
             if finding.fix is not None:
-                st.button(finding.cure, key=f"fix-{number}", on_click=change, args=(_adopting(finding.fix),))
+                st.button(finding.cure, key=f"fix-{number}", on_click=on_click(change), args=(_adopting(finding.fix),))
 
 
 def _adopting(wanted: Experiment) -> Change:

@@ -5,6 +5,7 @@ import math
 
 import numpy as np
 
+TRAIN_POINTS = 150
 KINDS = ("binary", "classes", "regression", "line", "digits", "iris", "table", "diverged", "deep")
 
 
@@ -25,6 +26,7 @@ def snapshot(kind: str, seq: int = 0) -> bytes:
     """The `seq`-th made-up snapshot of one of KINDS, or 'blank'; numbers move a little from one to the next."""
     rng = np.random.default_rng(7)
     header, arrays = _base(kind, seq)
+    header["train_points"] = TRAIN_POINTS if header["view"] == "plane" else None
     if kind == "blank":
         nothing = dict.fromkeys(("train", "val", "lr", "device", "steps_per_second", "steps_per_epoch"))
         header |= {"status": "starting", "message": "The run is being built.", "step": 0, "epoch": 0.0, **nothing}
@@ -167,9 +169,8 @@ def _positions(count: int, rng: np.random.Generator) -> tuple[np.ndarray, np.nda
 
 
 def _points(x, y, target, rng) -> dict[str, np.ndarray]:
-    split = (rng.uniform(size=len(x)) < 0.5).astype(np.uint8)
     byte = [np.clip((v + 6) / 12 * 255, 0, 255) for v in (x, y)]
-    return {"points": np.stack([*byte, target, split], axis=1).astype(np.uint8)}
+    return {"points": np.stack([*byte, target], axis=1).astype(np.uint8)}
 
 
 def _binary(header, columns, seq, rng) -> dict[str, np.ndarray]:

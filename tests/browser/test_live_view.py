@@ -122,12 +122,14 @@ def test_an_edge_tells_its_weight(open_page):
     for y in range(60, int(box["height"]) - 20, 12):
         network.hover(position={"x": box["width"] * 0.24, "y": y})
         page.wait_for_timeout(40)
-        match = re.fullmatch(r"weight (-?\d+\.\d\d) \((x|y) → unit (\d)\)", _text(page, ".pg-tip"))
+        match = re.fullmatch(
+            r"weight (-?\d+\.\d{4}) \((x|y) → unit (\d)\)\npause to see its gradient", _text(page, ".pg-tip")
+        )
         if match:
             told[match[2], int(match[3])] = float(match[1])
     assert len(told) >= 6
     for (source, unit), weight in told.items():
-        assert weight == pytest.approx(arrays["weight_1"][unit - 1, "xy".index(source)], abs=0.0051)
+        assert weight == pytest.approx(arrays["weight_1"][unit - 1, "xy".index(source)], abs=0.000051)
 
 
 def test_arrows_move_among_the_units(open_page):
@@ -137,7 +139,9 @@ def test_arrows_move_among_the_units(open_page):
     for key in ("ArrowDown", "ArrowRight", "ArrowDown"):
         page.keyboard.press(key)
     page.wait_for_timeout(100)
-    assert _text(page, ".pg-tip") == f"unit 2 · Linear 8 · Tanh\nbias {arrays['bias_1'][1]:.2f}"
+    assert (
+        _text(page, ".pg-tip") == f"unit 2 · Linear 8 · Tanh\nbias {arrays['bias_1'][1]:.4f}\npause to see its gradient"
+    )
     assert _text(page, ".pg-said") == _text(page, ".pg-tip")
     page.keyboard.press("Escape")
     page.wait_for_timeout(100)
@@ -164,6 +168,63 @@ def test_the_log_switch_is_a_button(open_page):
     page.wait_for_timeout(100)
     assert switch.get_attribute("aria-pressed") == "true"
     assert page.locator(".pg-curves").evaluate("c => c.toDataURL()") != before
+
+
+def _curves(page) -> str:
+    page.wait_for_timeout(100)
+    return page.locator(".pg-curves").evaluate("c => c.toDataURL()")
+
+
+@pytest.mark.parametrize("name", ["smooth", "pin"])
+def test_curves_are_smoothed_and_pinned(open_page, name):
+    page = open_page("kind=binary&seq=50")
+    switch = page.get_by_role("button", name=name, exact=True)
+    before = _curves(page)
+    switch.click()
+    assert switch.get_attribute("aria-pressed") == "true"
+    assert _curves(page) != before
+    switch.click()
+    assert switch.get_attribute("aria-pressed") == "false"
+    assert _curves(page) == before
+
+
+def test_a_part_of_the_curves_is_seen_close_up_until_a_double_click(open_page):
+    page = open_page("kind=binary&seq=50")
+    before = _curves(page)
+    box = page.locator(".pg-curves").bounding_box()
+    page.mouse.move(box["x"] + 60, box["y"] + 60)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 80, box["y"] + 60)
+    page.mouse.move(box["x"] + 110, box["y"] + 60)
+    page.mouse.up()
+    page.mouse.move(5, 5)
+    close = _curves(page)
+    assert close != before
+    page.mouse.dblclick(box["x"] + 60, box["y"] + 60)
+    page.mouse.move(5, 5)
+    assert _curves(page) == before
+    page.locator(".pg-curves").focus()
+    for key in ("ArrowLeft", "+"):
+        page.keyboard.press(key)
+    assert _curves(page) != before
+    page.keyboard.press("Escape")
+    page.locator(".pg-curves").evaluate("c => c.blur()")
+    assert _curves(page) == before
+
+
+def test_a_zoom_survives_new_data(open_page):
+    page = open_page("kind=binary&playing=1")
+    box = page.locator(".pg-curves").bounding_box()
+    page.mouse.move(box["x"] + 60, box["y"] + 60)
+    page.mouse.down()
+    page.mouse.move(box["x"] + 110, box["y"] + 60)
+    page.mouse.up()
+    page.locator(".pg-curves").focus()
+    for _ in range(2):
+        page.keyboard.press("ArrowRight")
+        page.wait_for_timeout(700)
+    step = int(re.match(r"step ([\d,]+)", _text(page, ".pg-tip"))[1].replace(",", ""))
+    assert step < int(page.locator(".pg-live").get_attribute("data-step")) - 200
 
 
 def test_a_diverged_run_says_so_until_dismissed(open_page):

@@ -13,6 +13,7 @@ from playground.training import Run
 FIELDS = {
     "v", "step", "epoch", "steps_per_epoch", "epochs", "lr", "device", "train", "val", "task", "view", "classes",
     "domain", "loss_name", "parameters", "columns", "worst", "confusion_split", "value_scale",
+    "train_points", "own",
 }  # fmt: skip
 OWN = {"run": "r", "seq": 3, "status": "ready", "message": "", "steps_per_second": None}
 
@@ -43,7 +44,8 @@ def test_every_data_set_follows_the_wire_format(name: str) -> None:
             assert arrays[f"mean_{index}"].shape == (units,)
             assert np.abs(arrays[f"mean_{index}"]).max() <= 1.001
         else:
-            assert arrays[f"map_{index}"].shape == ((units, 16, 16) if entry.view == "plane" else (units, 1, 64))
+            side = max(10, min(16, math.isqrt(3_000 // sum(shown))))
+            assert arrays[f"map_{index}"].shape == ((units, side, side) if entry.view == "plane" else (units, 1, 64))
     for name in ("step", "train_loss", "val_loss", "train_accuracy", "val_accuracy"):
         assert arrays[f"curve_{name}"].shape == arrays["curve_step"].shape
     for entry in header["arrays"].values():
@@ -62,8 +64,8 @@ def test_two_classes_on_the_plane() -> None:
     assert arrays["surface"].shape == (50, 50)
     assert arrays["surface"][row, column] == pytest.approx(255 * probability, abs=1)
     points = arrays["points"]
-    assert points.shape == (500, 4)
-    assert points[:, 3].sum() == len(run.data.x_val)
+    assert points.shape == (500, 3)
+    assert 500 - header["train_points"] == len(run.data.x_val)
     assert (points[:250, 2] == run.data.y_train).all()
     assert points[0, 1] == pytest.approx((run.data.raw_train[0, 1] + 6) / 12 * 255, abs=0.51)
     inputs = arrays["map_0"]

@@ -89,9 +89,10 @@ def test_data_loss_and_layers_start_anew(open_app):
     assert header(app)["columns"][1]["units"] == 5
     app.button(key="add-hidden").click().run()
     assert [layer.name for layer in app.session_state[EXPERIMENT].layers] == ["Linear", "Tanh"] * 3 + ["Linear"]
-    app.button(key="layer-0-duplicate").click().run()
-    app.button(key="layer-1-right").click().run()
-    app.button(key="layer-0-remove").click().run()
+    for layer, action in ((0, "duplicate"), (1, "right"), (0, "remove")):
+        app.session_state[f"layer-{layer}-more"] = True  # opens its popover
+        app.run()
+        app.button(key=f"layer-{layer}-{action}").click().run()
     names = [layer.name for layer in app.session_state[EXPERIMENT].layers]
     assert names == ["Tanh", "Linear", "Linear", "Tanh", "Linear", "Tanh", "Linear"]
     assert errors(app) == []

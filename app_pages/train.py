@@ -1,0 +1,45 @@
+"""Train: data on the left, the network in the middle, what it has learned on the right."""
+
+import streamlit as st
+
+from playground.spec import Experiment
+from playground.ui import panels, session
+from playground.ui.batch import batch_panel
+from playground.ui.frame import style
+from playground.ui.health import advice_line, health_panel
+from playground.ui.layers import layer_cards
+from playground.ui.lessons import lesson_panel
+from playground.ui.player import live_picture, player_controls
+from playground.ui.timeline import timeline_panel
+
+
+def code_panel(experiment: Experiment) -> None:
+    with st.expander("The code of this experiment", icon=":material/code:", on_change="rerun", key="code") as code:
+        if code.open:
+            from playground.export import to_script  # brings NumPy along, which the first picture does not need
+
+            st.code(to_script(experiment), language="python", height=480)
+
+
+style()
+experiment = session.experiment()
+findings = session.open_findings()
+
+left, right = st.columns([21, 79], gap="small")
+with left, st.container(border=True, gap="xsmall", key="data-panel"):
+    panels.data_panel(experiment)
+with right, st.container(gap="xsmall"):
+    lesson_panel()
+    player_controls(blocked=any(finding.fatal for finding in findings))
+    panels.learning_bar(experiment)
+    session.show_problems(findings)
+    live_picture()
+    advice_line()
+    layer_cards(experiment)
+    with st.container(gap="xsmall", key="panels"):
+        timeline_panel()
+        health_panel()
+        batch_panel()
+        code_panel(experiment)
+
+session.write_address()

@@ -1,0 +1,1 @@
+"""Figures for what is read at rest: data in, plotly figure out."""

@@ -1,0 +1,83 @@
+"""Moments of a run that it can go back to: in bounded memory, and evenly spaced over its course."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor
+
+from playground.spec import Experiment
+
+MAX_MOMENTS = 64
+MAX_BYTES = 16 * 2**20
+"""What all moments of one run may take; a network of which not even two moments fit has no timeline."""
+
+
+@dataclass(frozen=True)
+class Moment:
+    """Where a run was at one step.
+
+    Attributes:
+        experiment: what it trained then.
+        course: all that decides the steps that follow.
+        status, message: those of the run.
+    """
+
+    step: int
+    epoch: float
+    experiment: Experiment
+    course: dict[str, Any]
+    status: str
+    message: str
+
+
+class Timeline:
+    """Moments at the ends of epochs. When it is full, every other one goes and only every other one still comes."""
+
+    def __init__(self) -> None:
+        self.moments: list[Moment] = []
+        self.stride = 1
+
+    def __iter__(self) -> Iterator[Moment]:
+        return iter(self.moments)
+
+    def due(self, epoch: int) -> bool:
+        """Whether the end of this epoch is to be kept."""
+        return self.stride > 0 and epoch % self.stride == 0
+
+    def keep(self, moment: Moment) -> None:
+        """Take in a moment; its course is not copied."""
+        self.cut(moment.step - 1)
+        self.moments.append(moment)
+        most = min(MAX_MOMENTS, MAX_BYTES // max(1, size(moment.course)))
+        while len(self.moments) > max(1, most):
+            self.stride *= 2
+            kept = [it for it in self.moments if round(it.epoch) % self.stride == 0]
+            self.moments = kept if len(kept) < len(self.moments) else self.moments[::2]
+        if most < 2:
+            self.moments, self.stride = [], 0
+
+    def at(self, step: int) -> Moment:
+        """The moment nearest to a step, the earlier one of two.
+
+        Raises:
+            ValueError: nothing was kept.
+        """
+        if not self.moments:
+            raise ValueError("no moment of this run was kept: the network is too large for a timeline.")
+        return min(self.moments, key=lambda moment: (abs(moment.step - step), moment.step))
+
+    def cut(self, step: int) -> None:
+        """Forget what came after `step`."""
+        self.moments = [moment for moment in self.moments if moment.step <= step]
+
+
+def size(value: Any) -> int:
+    """Bytes of all tensors in nested state."""
+    if isinstance(value, Tensor):
+        return value.numel() * value.element_size()
+    if isinstance(value, dict):
+        return sum(size(item) for item in value.values())
+    if isinstance(value, list | tuple):
+        return sum(size(item) for item in value)
+    return 0

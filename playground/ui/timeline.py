@@ -1,0 +1,76 @@
+"""The panel 'Time': back to any kept epoch, and on from there."""
+
+from typing import Any
+
+import streamlit as st
+
+from playground.ui.health import WAITING, ask
+from playground.ui.session import handle
+
+RETURNS = "time-returns"
+"""How often the visitor has come back to now."""
+
+
+def timeline_panel() -> None:
+    """Drawn while it is open; the slider is there while the run stands still."""
+    with st.expander("Time", icon=":material/history:", on_change="rerun", key="time") as panel:
+        if panel.open:
+            _timeline()
+
+
+def _timeline() -> None:
+    if handle().playing:
+        st.caption("Pause the run to go back to an earlier epoch.")
+        return
+    told = ask("timeline")
+    if told is None:
+        st.caption(WAITING)
+        return
+    if not told["kept"]:
+        st.caption("Nothing to go back to yet: moments are kept at the ends of epochs.")
+        return
+    epochs = {moment["step"]: moment["epoch"] for moment in told["kept"]} | {told["now"]: None}
+    shown = told["shown"] if told["shown"] in epochs else told["now"]
+    # A slider that the visitor did not move himself is a new one: a browser may send the old one's place once more.
+    if st.session_state.get(_key(told["now"]), shown) != shown:
+        st.session_state[RETURNS] = st.session_state.get(RETURNS, 0) + 1
+    key = _key(told["now"])
+    st.session_state.setdefault(key, shown)
+    st.select_slider(
+        "Epoch",
+        list(epochs),
+        format_func=lambda step: "now" if epochs.get(step) is None else f"{epochs[step]:g}",
+        key=key,
+        help="The whole page shows the run as it was at the end of that epoch.",
+        on_change=_go,
+        args=(key, told["now"]),
+    )
+    st.markdown(words(told))
+    if told["looking_back"]:
+        st.button("Back to now", icon=":material/undo:", key="time-now", on_click=_return)
+
+
+def _key(now: int) -> str:
+    return f"time-{now}-{st.session_state.get(RETURNS, 0)}"
+
+
+def _go(key: str, now: int) -> None:
+    """Have the run show the moment that the slider is at. The run stands still, so no tick can come between."""
+    run, step = handle(), st.session_state[key]
+    if not run.playing:
+        run.look_back(None if step == now else step)
+
+
+def _return() -> None:
+    st.session_state[RETURNS] = st.session_state.get(RETURNS, 0) + 1
+    handle().look_back(None)
+
+
+def words(told: dict[str, Any]) -> str:
+    """What is shown, and what the buttons of the player would do now."""
+    if not told["looking_back"]:
+        return "This is the present. Move the slider to see the whole page as it was."
+    return (
+        f"**This is step {told['shown']:,} of {told['now']:,}.** Play, Step and Epoch go on from here and forget "
+        "what came after; with another setting, changed now, that is a fork."
+    )

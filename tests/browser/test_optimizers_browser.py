@@ -1,0 +1,159 @@
+"""The Optimizers page in a real browser: choose a start, play, see the trails grow."""
+
+import re
+import time
+
+import pytest
+
+ROOT = ".pg-race"
+
+
+@pytest.fixture
+def race_page(visit):
+    def opened(**shape):
+        page = visit(**shape)
+        if shape.get("width", 1280) < 600:
+            page.get_by_test_id("stExpandSidebarButton").first.click()
+        page.get_by_role("link", name="Optimizers").first.click()
+        wait_for(page, "element => Number(element.dataset.racers) === 4", 40)
+        return page
+
+    return opened
+
+
+def wait_for(page, condition, seconds=10):
+    """Until the view's root meets a condition."""
+    page.wait_for_function(
+        f"() => {{ const element = {VIEW}; return Boolean(element) && ({condition})(element); }}",
+        timeout=1000 * seconds,
+    )
+
+
+HOSTS = "[...document.querySelectorAll(\"[data-testid='stBidiComponentIsolated']\")]"
+VIEW = f"({HOSTS}.map((host) => host.shadowRoot?.querySelector('{ROOT}')).find(Boolean))"
+
+
+def at_rest(page):
+    """Past the first play, which begins by itself."""
+    page.get_by_role("button", name="To the end").click()
+    wait_for(page, "element => element.dataset.playing === 'false' && element.dataset.t === '100.00'")
+
+
+def told(page):
+    """What the view says of itself."""
+    return page.evaluate(f"() => ({{...{VIEW}.dataset}})")
+
+
+def pixels(page, name):
+    """How many different pixels a canvas shows that are not of the surface: a measure of what is drawn on it."""
+    return page.evaluate(
+        f"""() => {{
+          const canvas = {VIEW}.querySelector(".{name} canvas");
+          const data = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data;
+          let sum = 0;
+          for (let k = 0; k < data.length; k += 4) {{
+            const [r, g, b] = data.slice(k, k + 3);
+            if (Math.max(r, g, b) - Math.min(r, g, b) > 90) sum += 1;
+          }}
+          return sum;
+        }}"""
+    )
+
+
+def test_a_start_is_clicked_and_the_trails_grow_while_it_plays(race_page):
+    page = race_page()
+    at_rest(page)
+    before = told(page)
+    page.locator(".rc-map canvas").click(position={"x": 300, "y": 60})
+    wait_for(page, f"element => Number(element.dataset.race) > {before['race']}")
+    after = told(page)
+    assert after["start"] != before["start"]
+    assert float(after["t"]) == 100  # the answer is complete at once
+    assert re.search(r"start=0\.\d+_1\.\d+", page.url)
+    x = page.locator(".st-key-start-x input").input_value()
+    assert float(x) == pytest.approx(float(after["start"].split()[0]), abs=1e-3)
+    whole = pixels(page, "rc-map")
+    page.locator(".pg-race").get_by_role("button", name="To the start").click()
+    wait_for(page, "element => element.dataset.t === '0.00'")
+    nothing = pixels(page, "rc-map")
+    assert nothing < whole / 2
+    page.get_by_role("button", name="Play", exact=True).click()
+    seen = []
+    for _ in range(8):
+        time.sleep(0.12)
+        seen.append((float(told(page)["t"]), pixels(page, "rc-map")))
+    assert seen[0][0] < seen[-1][0]
+    assert seen[-1][1] > nothing
+    assert sorted(t for t, _ in seen) == [t for t, _ in seen]
+    page.get_by_role("button", name="Pause", exact=True).click()
+    stood = told(page)["t"]
+    time.sleep(0.3)
+    assert told(page)["t"] == stood
+
+
+def test_playing_asks_the_server_for_nothing_and_steps_by_button_and_scrubber(race_page):
+    page = race_page()
+    at_rest(page)
+    frames = []
+    session = page.context.new_cdp_session(page)
+    session.send("Network.enable")
+    for kind in ("Network.webSocketFrameSent", "Network.webSocketFrameReceived"):
+        session.on(kind, lambda event: frames.append(event))
+    page.get_by_role("button", name="Play", exact=True).click()
+    first = told(page)
+    time.sleep(1.5)
+    second = told(page)
+    assert int(second["frames"]) - int(first["frames"]) > 15
+    assert len(frames) <= 1  # at most a ping
+    page.get_by_role("button", name="To the start").click()
+    page.get_by_role("button", name="One step forward").click()
+    wait_for(page, "element => element.dataset.t === '1.00'")
+    assert "step 1" in page.locator(".rc-clock").inner_text()
+    page.locator(".rc-scrub").focus()
+    page.keyboard.press("End")
+    wait_for(page, "element => element.dataset.t === '100.00'")
+
+
+def test_the_keyboard_moves_the_start_and_plays(race_page):
+    page = race_page()
+    at_rest(page)
+    page.locator(".rc-map canvas").focus()
+    before = told(page)
+    page.keyboard.press("Shift+ArrowRight")
+    page.keyboard.press("ArrowUp")
+    wait_for(page, f"element => Number(element.dataset.race) > {before['race']}")
+    x, y = map(float, told(page)["start"].split())
+    assert (x, y) == pytest.approx((-0.7, 1.02), abs=1e-3)
+    page.locator(".rc-map canvas").focus()
+    page.keyboard.press("Space")
+    wait_for(page, "element => element.dataset.playing === 'true'")
+
+
+def test_a_racer_is_inspected_and_divergence_is_shown(race_page):
+    page = race_page()
+    at_rest(page)
+    page.locator(".rc-board button", has_text="Adam").click()
+    inspected = page.locator(".rc-inspect").inner_text()
+    assert "m̂ / (√(v̂) + ε)" in inspected
+    assert re.search(r"x: .* = −0\.3354", inspected)
+    before = told(page)
+    page.get_by_text("Same learning rate").first.click()
+    wait_for(page, f"element => Number(element.dataset.race) > {before['race']}")
+    slider = page.get_by_role("slider", name="One rate for all").first
+    slider.focus()
+    for _ in range(12):
+        page.keyboard.press("ArrowRight")
+    page.wait_for_function(f"() => {VIEW}?.querySelector('.rc-board').innerText.includes('diverged')", timeout=10_000)
+    page.get_by_test_id("stCaptionContainer").filter(has_text="diverged at step").first.wait_for()
+
+
+@pytest.mark.parametrize(("width", "height", "scheme"), [(1280, 800, "dark"), (390, 844, "light")])
+def test_it_fits(race_page, width, height, scheme):
+    page = race_page(width=width, height=height, scheme=scheme)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    box = page.locator(".rc-map canvas").bounding_box()
+    assert box["width"] > 300 if width > 600 else box["width"] > 250
+    if width > 600:  # cause and effect in one screen
+        for part in (".rc-curves canvas", ".rc-inspect", ".st-key-racers"):
+            box = page.locator(part).first.bounding_box()
+            assert box["y"] + box["height"] <= height

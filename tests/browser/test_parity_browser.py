@@ -1,0 +1,64 @@
+"""What a person does on the page 'NumPy vs PyTorch', in a real Chromium."""
+
+import pytest
+
+
+@pytest.fixture
+def opened(visit):
+    """The page by its link in the navigation."""
+
+    def open_page(**how):
+        page = visit("", **how)
+        if how.get("width", 1280) < 640:
+            page.get_by_test_id("stExpandSidebarButton").click()
+        page.get_by_role("link", name="NumPy vs PyTorch").first.click()
+        page.locator(".parity table").first.wait_for(timeout=40_000)
+        return page
+
+    return open_page
+
+
+def choose(page, key, option):
+    page.locator(f".st-key-{key} input").click()
+    page.locator(f".st-key-{key} input").fill(option)
+    page.keyboard.press("Enter")
+
+
+def test_a_layer_is_compared_as_numbers_and_fits_the_screen(opened):
+    page = opened()
+    assert page.get_by_text("largest relative difference").is_visible()
+    grids = page.locator(".parity table")
+    assert grids.count() == 13
+    assert all(box["x"] + box["width"] <= 1280 for box in (grids.nth(i).bounding_box() for i in range(13)))
+    assert grids.last.bounding_box()["y"] < 640
+    assert page.locator(".parity .same").count() == 4
+    assert page.locator(".parity-code .forward").count() > 3
+    assert page.locator(".js-plotly-plot").count() == 1
+
+
+def test_another_layer_and_float32_change_the_numbers_and_the_address(opened):
+    page = opened()
+    choose(page, "parity-part", "Softmax")
+    page.get_by_text("dL/dx · NumPy").wait_for()
+    page.wait_for_url("**part=Softmax**")
+    assert page.locator(".parity table").count() == 7
+    page.get_by_role("radio", name="float32").click()
+    page.wait_for_url("**dtype=float32**")
+    page.get_by_text("tolerance 1e-04").wait_for()
+
+
+def test_a_whole_training_runs_to_its_end_and_shows_both_sides(opened):
+    page = opened()
+    page.get_by_role("radio", name="Whole training").click()
+    page.get_by_text("step 2,000 of 2,000").wait_for(timeout=60_000)
+    page.get_by_text("Predictions on the training data").wait_for()
+    page.locator(".js-plotly-plot").nth(3).wait_for()
+    assert page.get_by_text("tolerance 1e-09").first.is_visible()
+    assert page.locator(".st-key-parity-again").is_visible()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_on_a_phone_nothing_sticks_out(opened, scheme):
+    page = opened(width=390, height=844, scheme=scheme)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    assert page.locator(".parity").first.bounding_box()["y"] < 500
