@@ -46,6 +46,9 @@ class Run:
         timeline: the moments that `look_back` can go to.
     """
 
+    _checkpoint: dict[str, Any]
+    _older: dict[str, Any]
+
     def __init__(self, experiment: Experiment, device: str | torch.device | None = None):
         """Load the data and build the network.
 

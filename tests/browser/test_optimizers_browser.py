@@ -133,9 +133,8 @@ def test_a_racer_is_inspected_and_divergence_is_shown(race_page):
     page = race_page()
     at_rest(page)
     page.locator(".rc-board button", has_text="Adam").click()
-    inspected = page.locator(".rc-inspect").inner_text()
-    assert "m̂ / (√(v̂) + ε)" in inspected
-    assert re.search(r"x: .* = −0\.3354", inspected)
+    page.wait_for_function(f"() => {VIEW}?.querySelector('.rc-inspect').innerText.includes('m̂ / (√(v̂) + ε)')")
+    assert re.search(r"x: .* = −0\.3354", page.locator(".rc-inspect").inner_text())
     before = told(page)
     page.get_by_text("Same learning rate").first.click()
     wait_for(page, f"element => Number(element.dataset.race) > {before['race']}")

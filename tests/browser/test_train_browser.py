@@ -168,7 +168,9 @@ def test_a_killed_host_is_told_of_and_the_run_goes_on_within_three_seconds(visit
     click(page, "play")
     wait_for(page, lambda now: int(now["step"]) > 4000, 30)
     hosts = subprocess.run(["pgrep", "-P", str(server[1]), "-f", "playground.engine"], capture_output=True, text=True)
-    busy = max((int(pid) for pid in hosts.stdout.split()), key=cpu_seconds)
+    before = {int(pid): cpu_seconds(int(pid)) for pid in hosts.stdout.split()}
+    page.wait_for_timeout(500)
+    busy = max(before, key=lambda pid: cpu_seconds(pid) - before[pid])
     os.kill(busy, signal.SIGKILL)
     killed = time.monotonic()
     page.locator(f"{VIEW} .pg-banner").get_by_text("lost").wait_for()
