@@ -13,7 +13,7 @@ import time
 from typing import Any
 
 from playground.engine.link import ONE_THREAD
-from playground.engine.wire import WireError, read_frame, write_frame
+from playground.engine.wire import Outbox, WireError, read_frame, write_frame
 
 LAST_SLICE = 5.0
 """Seconds that a slice under way gets to end after the parent is gone."""
@@ -35,11 +35,9 @@ def main() -> None:
 
     host_class = _warm_up()
     serving.set()
-    try:
-        write_frame(answers, {"event": "ready"})
-        host_class(inbox, answers).serve()
-    except BrokenPipeError:
-        pass
+    outbox = Outbox(answers, broken=lambda: inbox.put(None))
+    write_frame(outbox, {"event": "ready"})
+    host_class(inbox, outbox).serve()
     os._exit(0)  # nothing here needs the interpreter's farewell, which waits for torch
 
 

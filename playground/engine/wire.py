@@ -5,8 +5,10 @@ Pipes are all it needs, so it is the same on every system, and nothing that arri
 """
 
 import json
+import queue
 import struct
-from collections.abc import Iterable, Iterator
+import threading
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Protocol
 
 MAX_FRAME = 256 * 2**20  # bytes; a state of the largest allowed network is a fifth of it
@@ -30,6 +32,31 @@ class Writer(Protocol):
     """The end of a pipe that bytes go into; it may take fewer than it is given."""
 
     def write(self, data: Any, /) -> int | None: ...
+
+
+class Outbox:
+    """A pipe that takes everything at once: a thread of its own hands it on while the other end reads.
+
+    A host must not stand still because the web process is busy drawing for a whole class.
+    """
+
+    def __init__(self, pipe: Writer, broken: Callable[[], None]):
+        """`broken` is called once when nobody reads the pipe any more."""
+        self._pipe, self._broken = pipe, broken
+        self._waiting: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+        threading.Thread(target=self._send, name="playground outbox", daemon=True).start()
+
+    def write(self, data: Any, /) -> int:
+        """Takes all of it."""
+        self._waiting.put(bytes(data))
+        return len(data)
+
+    def _send(self) -> None:
+        try:
+            while True:
+                _write_all(self._pipe, self._waiting.get())
+        except OSError:
+            self._broken()
 
 
 def write_frame(pipe: Writer, header: dict[str, Any], body: bytes = b"") -> None:

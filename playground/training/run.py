@@ -256,7 +256,7 @@ class Run:
             self._step_scheduler()
         if self.batches.done(len(x)):
             self._end_epoch(recorded)
-            if recorded and self.timeline.due(self.batches.epochs_done):
+            if recorded and self._evaluated_at == self.step and self.timeline.due(self.batches.epochs_done):
                 self._keep_moment()
         return True
 
