@@ -175,6 +175,21 @@ class Engine:
         runs = Counter(handle._home.link for handle in list(self._handles.values()))
         return min(links, key=lambda link: (not link.ready.is_set(), runs[link]), default=None)
 
+    def _balance(self, link: Link) -> None:
+        """Has the others give runs back until this host, which has just become ready, has its share.
+
+        A run that is given back is opened again at its next poll, in the host with the fewest, and goes on there.
+        """
+        homes: dict[Link, list[Handle]] = {other: [] for other in self._alive() if other.ready.is_set()}
+        for handle in list(self._handles.values()):
+            if (home := handle._home.link) in homes:
+                homes[home].append(handle)
+        share = sum(map(len, homes.values())) // max(1, len(homes))
+        for crowded, handles in homes.items():
+            if crowded is not link:
+                for handle in handles[max(share, 1) :]:
+                    crowded.request("hand over", run=handle.id)
+
     def _on_part(self, link: Link, part: Part) -> None:
         kind, run, data = part
         handle = self._handles.get(run)
@@ -188,6 +203,7 @@ class Engine:
             with self._changed:
                 self._changed.notify_all()
             self._start_hosts()
+            self._balance(link)
         elif header["event"] == "given back" and (handle := self._handles.get(header["run"])):
             handle._leave(link)
 

@@ -59,6 +59,7 @@ class Host:
             "look back": self._look_back,
             "state": self._state,
             "close": self._close,
+            "hand over": self._hand_over,
         }
 
     # -- the loop -------------------------------------------------------------------------------------------------
@@ -147,7 +148,7 @@ class Host:
             self._send({"id": id, "answer": guest.answer(header["question"], header["arguments"])})
         else:
             guest = self.guests[header["run"]]
-            if operation not in ("close", "state"):
+            if operation not in ("close", "state", "hand over"):
                 guest.watched(time.monotonic())
             parts = self._commands[operation](guest, header)
             if parts is None:
@@ -234,6 +235,12 @@ class Host:
 
     def _state(self, guest: Guest, header: dict[str, Any]) -> list[Part]:
         return [("state", guest.id, guest.state(time.monotonic()))]
+
+    def _hand_over(self, guest: Guest, header: dict[str, Any]) -> list[Part]:
+        """Give the run back at once: another host is to carry it."""
+        self._answer_waiting(guest, at_once=True)
+        self._give_back(guest)
+        return []
 
     def _close(self, guest: Guest, header: dict[str, Any]) -> list[Part]:
         self._answer_waiting(guest, at_once=True)

@@ -416,3 +416,29 @@ def test_a_host_that_hangs_is_replaced(engine: Engine, monkeypatch: pytest.Monke
         handle.poll(seq, timeout=0.1)
         assert time.monotonic() < end
     assert handle.snapshot.header["step"] == 4
+
+
+def test_a_host_that_becomes_ready_later_takes_its_share(until):
+    late = Engine(hosts=2)
+    try:
+        handles = [late.open(Experiment()) for _ in range(6)]  # before any host is there
+        for handle in handles:
+            handle.play()
+        assert late.ready(60, hosts=2)
+        until(
+            lambda: (
+                [handle.poll() for handle in handles] and min(host["runs"] or 0 for host in late.health()["hosts"]) >= 2
+            ),
+            20,
+        )
+        before = [handle.poll().header["step"] for handle in handles]
+        until(lambda: all(handle.poll().header["step"] > step for handle, step in zip(handles, before, strict=True)))
+        assert all(handle.playing for handle in handles)
+        bare = Run(Experiment(), "cpu")
+        handles[-1].pause()
+        bare.advance(steps=handles[-1].snapshot.header["step"])
+        assert handles[-1].snapshot.header["train"]["loss"] == pytest.approx(
+            bare.evaluate()["train"]["loss"], abs=1e-12
+        )
+    finally:
+        late.shutdown()
