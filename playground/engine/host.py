@@ -237,9 +237,9 @@ class Host:
         return [("state", guest.id, guest.state(time.monotonic()))]
 
     def _hand_over(self, guest: Guest, header: dict[str, Any]) -> list[Part]:
-        """Give the run back at once: another host is to carry it."""
-        self._answer_waiting(guest, at_once=True)
-        self._give_back(guest)
+        """Give the run back, for another host to carry it; one on its way to a step stays here."""
+        if guest.goal is None:
+            self._give_back(guest)
         return []
 
     def _close(self, guest: Guest, header: dict[str, Any]) -> list[Part]:
