@@ -11,7 +11,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from playground.catalog import LAYERS
+from playground.catalog import INITS, LAYERS
+from playground.catalog.inits import DEFAULT
 from playground.shapes import LayerReport, ShapeError, outline, shape_text
 from playground.spec import Experiment
 
@@ -58,6 +59,9 @@ def build(experiment: Experiment, generator: torch.Generator, device: torch.devi
         module.to_empty(device="cpu")
         initialise(module, generator)
         modules.append(module)
+    for layer, module in zip(experiment.layers, modules, strict=True):
+        if layer.init != DEFAULT:
+            reinitialise(module, layer.init, generator)
     return nn.Sequential(*modules).to(device)
 
 
@@ -76,6 +80,17 @@ def initialise(module: nn.Module, generator: torch.Generator) -> None:
             nn.init.uniform_(bias, -bound, bound, generator=generator)
     elif hasattr(module, "reset_parameters"):
         module.reset_parameters()
+
+
+def reinitialise(module: nn.Module, rule: str, generator: torch.Generator) -> None:
+    """The weight matrices of a layer by a rule of `catalog.INITS`, its biases 0; scales of norms stay."""
+    entry = INITS[rule]
+    draws = {"generator": generator} if entry.draws else {}
+    for name, parameter in module.named_parameters():
+        if parameter.dim() > 1:
+            resolve(entry.target)(parameter, **entry.keywords, **draws)
+        elif "bias" in name:
+            nn.init.zeros_(parameter)
 
 
 def resolve(target: str) -> Any:

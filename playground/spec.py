@@ -13,9 +13,10 @@ from urllib.parse import parse_qsl, urlencode
 
 from pydantic import ValidationError, field_validator, model_validator
 
-from playground.catalog import DATASETS, FEATURES, LAYERS, LOSSES, OPTIMIZERS, SCHEDULERS, lookup
+from playground.catalog import DATASETS, FEATURES, INITS, LAYERS, LOSSES, OPTIMIZERS, SCHEDULERS, lookup
 from playground.catalog import points as own_points
 from playground.catalog.base import Param
+from playground.catalog.inits import DEFAULT as DEFAULT_INIT
 from playground.catalog.points import Point
 from playground.limits import LIMITS
 from playground.parts import Args, Frozen, Part, sentence
@@ -23,10 +24,40 @@ from playground.shapes import LayerReport, ShapeError, outline
 
 
 class LayerSpec(Part):
-    """One layer of the network; sizes that follow from the layer before are inferred."""
+    """One layer of the network; sizes that follow from the layer before are inferred.
+
+    Attributes:
+        init: how its weights begin, one of `catalog.INITS`.
+    """
 
     registry = LAYERS
     place = "layers"
+
+    init: str = DEFAULT_INIT
+
+    @model_validator(mode="after")
+    def _init_has_weights(self) -> Self:
+        lookup(INITS, self.init, f"layers ({self.name}): init")
+        if self.init != DEFAULT_INIT and not self.entry.has_weights:
+            raise ValueError(f"layers ({self.name}): init is {self.init!r}, but it has no weights; leave it out.")
+        return self
+
+    def to_text(self) -> str:
+        """`Linear.8`, or `Linear-he.8` where the weights do not begin as torch has it."""
+        text = super().to_text()
+        return text if self.init == DEFAULT_INIT else f"{self.name}-{self.init}{text.removeprefix(self.name)}"
+
+    @classmethod
+    def from_text(cls, text: str) -> Self:
+        """What `to_text` wrote.
+
+        Raises:
+            ValueError: there is no such layer, an argument is out of range, or the layer has no such beginning.
+        """
+        head, dot, rest = text.partition(".")
+        name, dash, init = head.partition("-")
+        layer = super().from_text(f"{name}{dot}{rest}")
+        return layer.but(init=init) if dash else layer
 
 
 class LossSpec(Part):

@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from playground.catalog import DATASETS, FEATURES, LAYERS, LOSSES, OPTIMIZERS, SCHEDULERS
+from playground.catalog import DATASETS, FEATURES, INITS, LAYERS, LOSSES, OPTIMIZERS, SCHEDULERS
 from playground.catalog.base import Param
 from playground.spec import (
     KNOWN_WORDS,
@@ -49,6 +49,14 @@ def parts(kind: type, registry: dict) -> st.SearchStrategy:
     return st.sampled_from(sorted(registry)).flatmap(of)
 
 
+def layers() -> st.SearchStrategy:
+    """Any layer, its weights begun in any way."""
+    inits = st.sampled_from(sorted(INITS))
+    return st.tuples(parts(LayerSpec, LAYERS), inits).map(
+        lambda pair: pair[0].but(init=pair[1]) if pair[0].entry.has_weights else pair[0]
+    )
+
+
 @st.composite
 def experiments(draw: st.DrawFn) -> Experiment:
     name = draw(st.sampled_from(sorted(DATASETS)))
@@ -63,7 +71,7 @@ def experiments(draw: st.DrawFn) -> Experiment:
             train_fraction=draw(st.floats(0.1, 1.0)),
             seed=draw(st.integers(0, 2**31 - 1)),
         ),
-        layers=tuple(draw(st.lists(parts(LayerSpec, LAYERS), min_size=1, max_size=6))),
+        layers=tuple(draw(st.lists(layers(), min_size=1, max_size=6))),
         loss=draw(parts(LossSpec, LOSSES)),
         optimizer=draw(parts(OptimizerSpec, OPTIMIZERS)),
         scheduler=draw(st.none() | parts(SchedulerSpec, SCHEDULERS)),
@@ -124,6 +132,8 @@ def test_unknown_words_are_ignored_and_words_keep_their_meaning():
         ("net=" + "~".join(["Linear"] * 40), "net", "40 layers; the most is 32"),
         ("net=" + "~".join(["Linear.1024"] * 6), "layers", "the most is 2,000,000"),
         ("net=Linear~Lambda", "net", "there is no 'Lambda'"),
+        ("net=Linear-best.4", "net", "init: there is no 'best'; choose one of default, xavier, he, zeros, normal"),
+        ("net=Linear.4~Tanh-he", "net", "it has no weights; leave it out"),
         ("opt=Adam.fast", "opt", "lr is 'fast'; it takes a number"),
         ("batch=0", "batch", "the least is 1"),
         ("batch=1.5", "batch", "'1.5'"),

@@ -2,6 +2,7 @@
 
 from playground.catalog.base import Entry, Param, lookup
 from playground.catalog.datasets import DATASETS, FEATURES, DatasetEntry, Starter
+from playground.catalog.inits import INITS, InitEntry
 from playground.catalog.layers import LAYERS, LayerEntry
 from playground.catalog.losses import LOSSES, LossEntry
 from playground.catalog.optimizers import OPTIMIZERS, OptimizerEntry
@@ -10,12 +11,14 @@ from playground.catalog.schedulers import SCHEDULERS, SchedulerEntry
 __all__ = [
     "DATASETS",
     "FEATURES",
+    "INITS",
     "LAYERS",
     "LOSSES",
     "OPTIMIZERS",
     "SCHEDULERS",
     "DatasetEntry",
     "Entry",
+    "InitEntry",
     "LayerEntry",
     "LossEntry",
     "OptimizerEntry",

@@ -44,6 +44,11 @@ class LayerEntry(Entry):
     role: str = "activation"
     batch_statistics: bool = False
 
+    @property
+    def has_weights(self) -> bool:
+        """Whether it holds weight matrices, which can begin in different ways (catalog.inits)."""
+        return self.parameters is not _none and self.role not in ("norm", "activation")
+
 
 def _need_features(name: str, shape: Shape) -> int:
     if not shape:

@@ -16,12 +16,13 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from playground.catalog import LAYERS
+from playground.catalog import INITS, LAYERS
 from playground.catalog.base import Entry
+from playground.catalog.inits import DEFAULT
 from playground.catalog.points import Point
 from playground.data.features import FUNCTIONS
 from playground.shapes import LayerReport
-from playground.spec import Experiment
+from playground.spec import Experiment, LayerSpec
 
 __all__ = ["to_script"]
 
@@ -53,6 +54,7 @@ def to_script(experiment: Experiment, epochs: int | None = None) -> str:
         **_scheduler(experiment, epochs),
         parameters=f"{sum(report.parameters for report in reports):,}",
         layers=[_layer(report) for report in reports],
+        initialised=[_init(index, layer) for index, layer in enumerate(experiment.layers) if layer.init != DEFAULT],
         loss=_call(experiment.loss.entry.target, keywords=_changed(experiment.loss.entry, experiment.loss.args)),
         optimizer=_optimizer(experiment),
     )
@@ -165,6 +167,13 @@ def _layer(report: LayerReport) -> str:
     sizes = [value for name, value in report.arguments.items() if name not in params or params[name].kind == "int"]
     written = _changed(entry, report.arguments) if len(report.arguments) > 1 else report.arguments
     return _call(entry.target, sizes, {name: value for name, value in written.items() if params[name].kind != "int"})
+
+
+def _init(index: int, layer: LayerSpec) -> str:
+    """The line that gives the layer its weights."""
+    entry = INITS[layer.init]
+    rule = entry.target.removeprefix("torch.")
+    return _call("initialise", [_Code(f"model[{index}]"), _Code(rule)], entry.keywords)
 
 
 def _changed(entry: Entry, args: Mapping[str, Any]) -> dict[str, Any]:

@@ -9,7 +9,7 @@ import sys
 import pytest
 import torch
 
-from playground.catalog import DATASETS, FEATURES, LAYERS, LOSSES, OPTIMIZERS, SCHEDULERS
+from playground.catalog import DATASETS, FEATURES, INITS, LAYERS, LOSSES, OPTIMIZERS, SCHEDULERS
 from playground.catalog.base import Entry, Param
 from playground.export import to_script
 from playground.fit import findings
@@ -145,6 +145,9 @@ def layers():
     for entry in LAYERS.values():
         for label, args in variations(entry):
             yield f"layer {label}", small(hidden=[layer(entry.name, **args)])
+    for name in INITS:
+        weights = [LayerSpec(name="Linear", init=name), layer("Tanh"), layer("Dropout", p=0.2), layer("LayerNorm")]
+        yield f"init {name}", small(hidden=weights)
     flat = small(loss=LossSpec(name="MSELoss"))
     yield "Flatten to (N,)", flat.but(layers=(*flat.layers, layer("Flatten", start_dim=0)))
     several = [layer("BatchNorm1d"), layer("ReLU"), layer("Dropout", p=0.3), layer("LayerNorm"), layer("Dropout")]

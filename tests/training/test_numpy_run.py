@@ -14,6 +14,7 @@ from playground.training import NumpyRun, Run, restored, started
 
 COURSES = {
     "adam": "data=spiral.100&net=Linear~Tanh~Linear~Tanh~Linear.1",
+    "initialised": "data=spiral.100&net=Linear-xavier~Tanh~Linear-he~Tanh~Linear-zeros~Linear-normal.1",
     "dropout": "data=moons.90&net=Linear.16~ReLU~Dropout.0.3~Linear.8~Dropout~Linear.1&opt=SGD.0.1..0.9",
     "batch norm": "data=blobs.104..0.2..4&net=Linear.16~BatchNorm1d~Tanh~Linear.4&loss=CrossEntropyLoss&opt=AdamW&batch=16",
     "penalties": "data=multigauss.110&net=Linear.8~Tanh~LayerNorm~Linear.1&loss=HuberLoss&opt=RMSprop&l1=0.001&l2=0.01&clip=0.5",
