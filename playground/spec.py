@@ -155,8 +155,8 @@ class DataSpec(Part):
 
     @property
     def input_shape(self) -> tuple[int, ...]:
-        """Shape of one input sample."""
-        return (len(self.features) or self.entry.inputs,)
+        """Shape of one input sample: (features,), or (channels, height, width) for convolutions."""
+        return (len(self.features),) if self.features else self.entry.input_shape(self.args)
 
     @property
     def train_count(self) -> int:

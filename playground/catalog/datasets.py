@@ -1,8 +1,9 @@
 """The data sets: what each one is, what it takes, and a sensible experiment to start from."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from playground.catalog.base import Entry, Param
+from playground.catalog.base import Entry, Param, Value
 from playground.catalog.points import FEWEST, HIGH, LOW, MOST
 from playground.limits import LIMITS
 
@@ -41,7 +42,7 @@ class DatasetEntry(Entry):
         names: class names, where they have some.
         view: 'plane' (two inputs), 'line' (one input) or 'table'.
         domain: least and largest coordinate of the picture, for 'plane' and 'line'.
-        image: rows and columns of a sample that is a picture.
+        image: rows and columns of a sample that is a picture of one channel; parameter `layout` says how it is given.
         standardize: whether inputs (and targets of a regression) are standardised on the training part.
         group: where the set stands in the list.
         drawn: the points to begin with, as text, of a set whose points belong to the experiment itself.
@@ -59,6 +60,12 @@ class DatasetEntry(Entry):
     drawn: str = ""
     starter: Starter = Starter("Linear.8~Tanh~Linear.8~Tanh")
 
+    def input_shape(self, args: Mapping[str, Value]) -> tuple[int, ...]:
+        """Shape of one input sample: (features,), or (channels, height, width) of a picture laid out as an image."""
+        if self.image and args["layout"] == "image":
+            return (1, *self.image)
+        return (self.inputs,)
+
 
 def _n(default: int, low: int = 10, high: int = LIMITS.max_samples, help: str = "How many points.") -> Param:
     return Param("n", "int", default, low, high, help, label="points")
@@ -67,6 +74,16 @@ def _n(default: int, low: int = 10, high: int = LIMITS.max_samples, help: str = 
 def _noise(default: float = 0.0, help: str = "") -> Param:
     help = help or "How far points stray, or labels near the edge flip."
     return Param("noise", "float", default, 0.0, 0.5, help, label="noise")
+
+
+def _layout(default: str) -> Param:
+    return Param(
+        "layout",
+        "choice",
+        default,
+        choices=("flat", "image"),
+        help="'flat' gives the pixels as one row of numbers, 'image' as channels, height and width, for convolutions.",
+    )
 
 
 _OWN = (
@@ -245,7 +262,7 @@ DATASETS: dict[str, DatasetEntry] = {
         DatasetEntry(
             "digits",
             "playground.data.tables.digits",
-            (_n(1797, high=1797, help="How many pictures, of 1,797."),),
+            (_n(1797, high=1797, help="How many pictures, of 1,797."), _layout("flat")),
             inputs=64,
             classes=10,
             names=tuple("0123456789"),

@@ -11,10 +11,11 @@ from importlib import import_module
 import numpy as np
 
 from playground.catalog import DATASETS
+from playground.catalog.base import Value
 from playground.data.features import features_of
 from playground.spec import DataSpec
 
-__all__ = ["DATASETS", "Dataset", "features_of", "load"]
+__all__ = ["DATASETS", "Dataset", "features_of", "load", "made_from"]
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ def load(spec: DataSpec) -> Dataset:
     module, _, function = entry.target.rpartition(".")
     rng = np.random.default_rng(spec.seed)
     drawn = {"points": spec.points} if entry.drawn else {}
-    raw, y = getattr(import_module(module), function)(**spec.args, **drawn, rng=rng)
+    raw, y = getattr(import_module(module), function)(**made_from(spec), **drawn, rng=rng)
     count = spec.args["n"]
     assert raw.shape == (count, entry.inputs), f"{spec.name} gave points of shape {raw.shape}"
     assert y.shape == (count,), f"{spec.name} gave targets of shape {y.shape}"
@@ -74,9 +75,14 @@ def load(spec: DataSpec) -> Dataset:
         if regression:
             y_mean, y_std = map(float, _statistics(y[train]))
             y = (y - y_mean) / y_std
-    x = x.astype(np.float32)
+    x = x.astype(np.float32).reshape(count, *spec.input_shape)
     y = y.astype(np.float32 if regression else np.int64)
     return Dataset(x[train], x[val], y[train], y[val], raw[train], raw[val], train, val, y_mean, y_std)
+
+
+def made_from(spec: DataSpec) -> dict[str, Value]:
+    """The arguments of the function that makes the data; how a picture is laid out is no matter of its."""
+    return {name: value for name, value in spec.args.items() if name != "layout"}
 
 
 def _statistics(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

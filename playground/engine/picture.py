@@ -136,7 +136,7 @@ class Painter:
         try:
             with torch.inference_mode():
                 if -1 in ends:
-                    units.append(x[self.tail :, : ends[-1].shown])
+                    units.append(x.flatten(1)[self.tail :, : ends[-1].shown])
                 for index, module in enumerate(model):
                     x = module(x)
                     if index in ends:

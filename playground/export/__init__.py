@@ -20,6 +20,7 @@ from playground.catalog import INITS, LAYERS
 from playground.catalog.base import Entry
 from playground.catalog.inits import DEFAULT
 from playground.catalog.points import Point
+from playground.data import made_from
 from playground.data.features import FUNCTIONS
 from playground.shapes import LayerReport
 from playground.spec import Experiment, LayerSpec
@@ -66,7 +67,7 @@ def _data(experiment: Experiment) -> dict[str, Any]:
     computed = data.features not in ((), ("x", "y"))
     return {
         "title": data.entry.title,
-        **(_drawn(data.points) if data.points else _made(name, getattr(import_module(module), name), data.args)),
+        **(_drawn(data.points) if data.points else _made(name, getattr(import_module(module), name), made_from(data))),
         "data_seed": data.seed,
         "labels": "values" if regression else "labels",
         "features": ", ".join(_expression(FUNCTIONS[feature]) for feature in data.features) if computed else "",
@@ -75,6 +76,7 @@ def _data(experiment: Experiment) -> dict[str, Any]:
         "validation": data.train_count < data.args["n"],
         "standardize": data.entry.standardize,
         "regression": regression,
+        "shape": data.input_shape if len(data.input_shape) > 1 else (),
     }
 
 

@@ -187,3 +187,20 @@ def test_the_global_random_state_is_untouched():
     for name in DATASETS:
         load(Experiment.starter(name).data)
     np.testing.assert_array_equal(before, np.random.get_state()[1])  # noqa: NPY002
+
+
+@pytest.mark.parametrize("name", [name for name, entry in DATASETS.items() if entry.image])
+def test_a_picture_lies_flat_or_as_an_image(name):
+    """The layout changes the shape and nothing else."""
+    spec = Experiment.starter(name).data.set(n=60)
+    flat, image = load(spec.set(layout="flat")), load(spec.set(layout="image"))
+    rows, columns = DATASETS[name].image
+    assert spec.set(layout="image").input_shape == image.x_train.shape[1:] == (1, rows, columns)
+    assert spec.set(layout="flat").input_shape == flat.x_train.shape[1:] == (rows * columns,)
+    np.testing.assert_array_equal(image.x_train.reshape(len(flat.x_train), -1), flat.x_train)
+    np.testing.assert_array_equal(image.y_val, flat.y_val)
+
+
+def test_digits_lie_flat_in_a_link_that_does_not_say_how():
+    assert DataSpec.from_text("digits.60").input_shape == (64,)
+    assert DataSpec.from_text("digits.60..image").input_shape == (1, 8, 8)

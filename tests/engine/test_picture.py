@@ -209,3 +209,13 @@ def test_classes_that_a_parameter_says() -> None:
     _, header, arrays = draw(experiment)
     assert header["classes"] == ["0", "1", "2", "3", "4"]
     assert arrays["points"][:, 2].max() == 4
+
+
+def test_digits_as_images_give_the_picture_of_flat_ones() -> None:
+    starter = Experiment.starter("digits")
+    image = starter.but(data=starter.data.set(layout="image"), layers=(LayerSpec(name="Flatten"), *starter.layers))
+    _, header, arrays = draw(starter, 20)
+    _, header_image, arrays_image = draw(image, 20)
+    assert header_image["columns"][0]["units"] == header["columns"][0]["units"] == 64
+    for name in ("confusion", "worst_images", "mean_0", "weight_1"):
+        np.testing.assert_array_equal(arrays[name], arrays_image[name])

@@ -90,9 +90,11 @@ def datasets():
             )
         for param in entry.params:
             if param.name != "n":
-                data = starter.data.set(**{"n": 60, param.name: 4 if param.kind == "int" else 0.3})
-                outputs = data.classes if data.classes > 2 else 1
-                yield f"data {name} {param.name}", small(data, outputs=outputs, loss=starter.loss)
+                value = another(param) if param.choices else 4 if param.kind == "int" else 0.3
+                data = starter.data.set(**{"n": 60, param.name: value})
+                made = small(data, outputs=data.classes if data.classes > 2 else 1, loss=starter.loss)
+                flat = (layer("Flatten"),) if len(data.input_shape) > 1 else ()
+                yield f"data {name} {param.name}", made.but(layers=flat + made.layers)
     yield "features", small(DataSpec(name="spiral", args={"n": 60}, features=tuple(FEATURES)))
     yield "feature", small(DataSpec(name="spiral", args={"n": 60}, features=("sinx",)))
 
