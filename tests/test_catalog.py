@@ -43,7 +43,8 @@ def test_data_sets_name_a_function_and_have_a_home(name):
     module, _, function = entry.target.rpartition(".")
     accepted = inspect.signature(getattr(importlib.import_module(module), function)).parameters
     drawn = {"points"} if entry.drawn else set()
-    assert set(accepted) == {param.name for param in entry.params} | drawn | {"rng"}
+    layout = {"layout"} if entry.image else set()
+    assert set(accepted) == {param.name for param in entry.params} - layout | drawn | {"rng"}
     assert entry.group
     assert entry.summary
 
