@@ -5,9 +5,11 @@ The folder is not called pages/: Streamlit would look into one by itself, before
 
 import streamlit as st
 
+from playground.ui.frame import frame
+
 st.set_page_config(page_title="PyTorch Playground", page_icon="assets/logo.svg", layout="wide")
 st.logo("assets/wordmark.svg", size="medium")
-st.navigation(
+page = st.navigation(
     [
         st.Page("app_pages/train.py", title="Train", icon=":material/play_circle:", default=True),
         st.Page("app_pages/lessons.py", title="Lessons", icon=":material/school:"),
@@ -16,4 +18,6 @@ st.navigation(
         st.Page("app_pages/numpy_vs_pytorch.py", title="NumPy vs PyTorch", icon=":material/balance:"),
     ],
     position="top",
-).run()
+)
+with frame():
+    page.run()

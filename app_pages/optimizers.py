@@ -2,11 +2,8 @@
 
 import streamlit as st
 
-from playground.ui import optimizers, optimizers_state, optimizers_tabs
+from playground.ui import address, optimizers, optimizers_state, optimizers_tabs
 from playground.ui.frame import style
-
-style()
-race = optimizers_state.open_race()
 
 FURTHER = {
     "Rates": optimizers_tabs.rates_tab,
@@ -16,6 +13,11 @@ FURTHER = {
     "NumPy beside torch": optimizers_tabs.twins_tab,
     "Code and data": optimizers_tabs.code_tab,
 }
+SHOWN = (address.choice("tab", "race-tab", "Race", ["Race", *FURTHER]), *optimizers_tabs.SHOWN)
+
+style()
+address.take(SHOWN)
+race = optimizers_state.open_race()
 first, *others = st.tabs(["Race", *FURTHER], key="race-tab", on_change="rerun")
 if first.open:
     with first:
@@ -34,3 +36,4 @@ for tab, show in zip(others, FURTHER.values(), strict=True):
             show(race)
 
 optimizers_state.write_address()
+address.give(SHOWN)

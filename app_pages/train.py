@@ -3,16 +3,23 @@
 import streamlit as st
 
 from playground.spec import Experiment
-from playground.ui import panels, session
+from playground.ui import address, panels, session
 from playground.ui.batch import batch_panel
 from playground.ui.frame import style
 from playground.ui.health import advice_line, health_panel
 from playground.ui.layers import layer_cards
 from playground.ui.lessons import lesson_panel
-from playground.ui.player import live_picture, player_controls
+from playground.ui.player import SPEEDS, live_picture, player_controls
+from playground.ui.teaching import controls
 from playground.ui.timeline import timeline_panel
 
+SHOWN = (
+    address.choice("speed", session.SPEED, "full speed", SPEEDS),
+    address.opened("open", ("time", "health", "batch", "code")),
+)
 
+
+@controls("code")
 def code_panel(experiment: Experiment) -> None:
     with st.expander("The code of this experiment", icon=":material/code:", on_change="rerun", key="code") as code:
         if code.open:
@@ -22,6 +29,7 @@ def code_panel(experiment: Experiment) -> None:
 
 
 style()
+address.take(SHOWN)
 experiment = session.experiment()
 findings = session.open_findings()
 
@@ -43,3 +51,4 @@ with right, st.container(gap="xsmall"):
         code_panel(experiment)
 
 session.write_address()
+address.give(SHOWN)

@@ -24,6 +24,7 @@ class Limits:
     max_sweep_points: int = 1_000_000  # learning rates times starts of one sweep
     max_sweep_work: int = 1_000_000_000  # learning rates times starts times steps, taken as rows of one tensor
     max_sweep_loop: int = 500_000  # the same for optimizers that must take the starts one by one
+    max_task: int = 500  # characters of the task in a teacher's link
     hosts: int = 0  # worker processes; 0 means one per core, at least two
     runs_per_host: int = 100  # runs that one worker process holds
 

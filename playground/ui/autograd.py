@@ -11,7 +11,7 @@ from playground.autograd.expression import ExpressionError, parse
 from playground.autograd.presets import PRESETS, Value
 from playground.autograd.study import DETAILS, DRAWN, MAX_BATCH, VIEWS, WORDS, Study, numbers
 from playground.autograd.words import number
-from playground.ui import session
+from playground.ui import session, teaching
 from playground.ui.autograd_depth import depth_view
 from playground.ui.autograd_graph import graph_code, graph_view, hold
 
@@ -77,7 +77,7 @@ def write_address() -> None:
     """Make the address bar reproduce what is on screen."""
     shown = st.session_state[STUDY]
     address = shown.to_query()
-    whole = dict(address)
+    whole = address | teaching.words()
     if shown.view == "network":
         whole |= session.experiment().to_query()
     if whole != st.query_params.to_dict():

@@ -6,6 +6,7 @@ import streamlit as st
 
 from playground.ui.health import WAITING, ask
 from playground.ui.session import handle
+from playground.ui.teaching import controls
 from playground.ui.ticking import ticking
 
 BATCH_SECONDS = 1.0
@@ -16,6 +17,7 @@ SIDE, EDGE = 260, 8
 """Pixels of the picture, and of its margin."""
 
 
+@controls("batch")
 def batch_panel() -> None:
     """Drawn while it is open: at most once a second while the run plays."""
     with st.expander("The batch", icon=":material/view_module:", on_change="rerun", key="batch") as panel:

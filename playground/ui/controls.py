@@ -10,6 +10,7 @@ import streamlit as st
 from playground.catalog.base import Entry, Param
 from playground.spec import Experiment, Part
 from playground.ui.session import on_change, show
+from playground.ui.teaching import locked
 
 Make = Callable[[Experiment, Any], Experiment]
 OnChange = Callable[[str, Callable[[Any, Any], Any]], Any]
@@ -23,6 +24,7 @@ def param_control(
 ) -> None:
     """The widget for one parameter; a new value goes through `make`, by way of `on`."""
     label = f"{param.label[0].upper()}{param.label[1:]}" if param.label else f"`{param.name}`"
+    disabled = disabled or locked()
     shown: dict[str, Any] = {"key": key, "help": param.help or None, "disabled": disabled}
     if param.kind == "pair":
         _pair_control(param, value, key, make, label, disabled, on)
@@ -132,6 +134,7 @@ def entry_select(
         format_func=lambda name: registry[name].title,
         key=key,
         help=registry[value].summary,
+        disabled=locked(),
         on_change=on(key, make),
         **shown,
     )

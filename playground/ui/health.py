@@ -10,6 +10,7 @@ from playground.advice import DEAD, LARGE_UPDATE, SATURATED, SMALL_UPDATE, Advic
 from playground.spec import Experiment
 from playground.ui.session import change, handle
 from playground.ui.session import experiment as present
+from playground.ui.teaching import controls
 from playground.ui.ticking import ticking
 
 ADVICE_SECONDS, HEALTH_SECONDS = 3.0, 1.0
@@ -68,6 +69,7 @@ def ask(question: str, **arguments: Any) -> dict[str, Any] | None:
 # -- the panel ----------------------------------------------------------------------------------------------------
 
 
+@controls("health")
 def health_panel() -> None:
     """Drawn while it is open: at most once a second while the run plays."""
     with st.expander("Health", icon=":material/monitor_heart:", on_change="rerun", key="health") as panel:

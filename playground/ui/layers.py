@@ -10,10 +10,12 @@ from playground.spec import Experiment, LayerSpec
 from playground.ui.controls import param_control
 from playground.ui.panels import RESTARTS
 from playground.ui.session import change, on_change, on_click, show
+from playground.ui.teaching import controls, locked
 
 CARD_WIDTH = 152
 
 
+@controls("layers")
 def layer_cards(experiment: Experiment) -> None:
     """One card per layer, input to output. Every change here starts training anew."""
     reports = _reports(experiment)
@@ -46,6 +48,7 @@ def _card(index: int, layer: LayerSpec, report: LayerReport | None, count: int) 
             key=kind,
             label_visibility="collapsed",
             width="stretch",
+            disabled=locked(),
             on_change=on_change(kind, lambda old, name: _replaced(old, index, LayerSpec(name=name))),
         )
         with st.popover(
@@ -72,6 +75,7 @@ def _card(index: int, layer: LayerSpec, report: LayerReport | None, count: int) 
                 key=key,
                 label_visibility="collapsed",
                 width=62,
+                disabled=locked(),
                 on_change=on_change(
                     key, lambda old, n: _replaced(old, index, old.layers[index].set(**{param.name: n}))
                 ),
@@ -94,6 +98,7 @@ def _options(index: int, layer: LayerSpec, count: int) -> None:
         st.button(
             "Duplicate",
             key=f"layer-{index}-duplicate",
+            disabled=locked(),
             icon=":material/content_copy:",
             on_click=on_click(change),
             args=(lambda old: old.but(layers=(*old.layers[: index + 1], *old.layers[index:])),),
@@ -102,7 +107,7 @@ def _options(index: int, layer: LayerSpec, count: int) -> None:
             "Remove",
             key=f"layer-{index}-remove",
             icon=":material/delete:",
-            disabled=count == 1,
+            disabled=count == 1 or locked(),
             on_click=on_click(change),
             args=(lambda old: old.but(layers=old.layers[:index] + old.layers[index + 1 :]),),
         )
@@ -118,7 +123,7 @@ def _move(label: str, icon: str, index: int, to: int, disabled: bool) -> None:
         label,
         key=f"layer-{index}-{label.lower()}",
         icon=icon,
-        disabled=disabled,
+        disabled=disabled or locked(),
         on_click=on_click(change),
         args=(moved,),
     )
@@ -135,6 +140,7 @@ def _add_buttons() -> None:
         key="add-hidden",
         width="stretch",
         help="A Linear layer of 8 units and its activation, before the output.",
+        disabled=locked(),
         on_click=on_click(change),
         args=(_with_hidden,),
     )
@@ -145,6 +151,7 @@ def _add_buttons() -> None:
         key="add-layer",
         width="stretch",
         help="Any layer, before the output. Its card moves it elsewhere.",
+        disabled=locked(),
         on_click=on_click(_add_chosen),
     )
 

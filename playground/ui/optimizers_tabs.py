@@ -6,12 +6,29 @@ from typing import Any
 import streamlit as st
 
 from playground.engine.snapshot import unpack
+from playground.landscapes.network import SEED, STEPS, TOYS, NetworkSpec
 from playground.landscapes.spec import RaceSpec
 from playground.landscapes.worker import Job
+from playground.limits import LIMITS
+from playground.ui import address
 from playground.ui import optimizers_state as state
 
 BASIN_SIZE = 200
 LOOK_EVERY = 0.2
+COLOURS = {"ends": "where it ends", "steps": "steps needed", "loss": "last loss"}
+PLANES = {"random": "random, filter-normalised", "paths": "where the ways differ most"}
+WHO = {"usual": "rates for networks", "race": "those of the race"}
+NETWORK = NetworkSpec.of()
+SHOWN = (
+    address.whole("who", "basin-racer", 0, 0, LIMITS.max_racers - 1),
+    address.choice("colour", "basin-show", "ends", COLOURS),
+    address.choice("set", "net-data", NETWORK.data, TOYS),
+    address.choice("plane", "net-plane", NETWORK.plane, PLANES),
+    address.choice("rates", "net-racers", "usual", WHO),
+    address.whole("train", "net-steps", NETWORK.steps, int(STEPS.low or 1), int(STEPS.high or 1)),
+    address.whole("draw", "net-seed", NETWORK.seed, int(SEED.low or 0), int(SEED.high or 1)),
+)
+"""What the address says of the tabs, beside the race."""
 
 
 def _dark() -> bool:
@@ -96,6 +113,9 @@ def rates_tab(spec: RaceSpec) -> None:
 def basins_tab(spec: RaceSpec) -> None:
     """Where every start ends."""
     field = spec.field()
+    st.session_state.setdefault("basin-show", "ends")
+    if st.session_state.get("basin-racer", 0) >= len(field):
+        st.session_state["basin-racer"] = 0
     with st.container(horizontal=True, vertical_alignment="bottom"):
         index = st.selectbox(
             "Racer",
@@ -107,11 +127,10 @@ def basins_tab(spec: RaceSpec) -> None:
         )
         show_as = st.segmented_control(
             "Colour",
-            ["ends", "steps", "loss"],
-            default="ends",
+            list(COLOURS),
             required=True,
             key="basin-show",
-            format_func=lambda word: {"ends": "where it ends", "steps": "steps needed", "loss": "last loss"}[word],
+            format_func=lambda word: COLOURS[word],
             help="Steps needed: until the loss is within the tolerance of the lowest value.",
         )
         size = BASIN_SIZE if field[index].optimizer not in ("LBFGS", "Adafactor") else 20
@@ -135,40 +154,37 @@ def basins_tab(spec: RaceSpec) -> None:
 
 def network_tab(spec: RaceSpec) -> None:
     """A small network's loss on a plane."""
-    from playground.landscapes.network import SEED, STEPS, TOYS, NetworkSpec
-
     st.markdown(
         "**A landscape of 105 dimensions.** A 2-8-8-1 tanh network, trained from the same weights on the same full "
         "batch. The plane through the best end is the same for all; what it hides is stated below it."
     )
+    plain = {"data": NETWORK.data, "plane": NETWORK.plane, "steps": NETWORK.steps, "seed": NETWORK.seed}
+    for name, value in {**plain, "racers": "usual"}.items():
+        st.session_state.setdefault(f"net-{name}", value)
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        data = st.selectbox("Data", TOYS, index=TOYS.index("moons"), key="net-data", width=120)
+        data = st.selectbox("Data", TOYS, key="net-data", width=120)
         plane = st.segmented_control(
             "Plane",
-            ["random", "paths"],
-            default="random",
+            list(PLANES),
             required=True,
             key="net-plane",
-            format_func=lambda word: {"random": "random, filter-normalised", "paths": "where the ways differ most"}[
-                word
-            ],
+            format_func=lambda word: PLANES[word],
             help="Random: two Gaussian directions, each unit as long as its weights (Li et al., 2018). Ways: their two "
             "principal directions.",
         )
         who = st.segmented_control(
             "Racers",
-            ["usual", "race"],
-            default="usual",
+            list(WHO),
             required=True,
             key="net-racers",
-            format_func=lambda word: {"usual": "rates for networks", "race": "those of the race"}[word],
+            format_func=lambda word: WHO[word],
             help="Rates that suit Rosenbrock's valley hardly move a network.",
         )
         steps = st.number_input(
-            "Steps", int(STEPS.low or 1), int(STEPS.high or 1), 150, 50, key="net-steps", width=120, help=STEPS.help
+            "Steps", int(STEPS.low or 1), int(STEPS.high or 1), step=50, key="net-steps", width=120, help=STEPS.help
         )
         seed = st.number_input(
-            "Seed", int(SEED.low or 0), int(SEED.high or 1), 0, 1, key="net-seed", width=110, help=SEED.help
+            "Seed", int(SEED.low or 0), int(SEED.high or 1), step=1, key="net-seed", width=110, help=SEED.help
         )
         wanted = NetworkSpec.of(
             data=data, plane=plane, steps=steps, seed=seed, **({"racers": ()} if who == "race" else {})

@@ -17,6 +17,7 @@ from playground.spec import (
 )
 from playground.ui.controls import Make, entry_select, param_control, part_params
 from playground.ui.session import change, on_change, on_click, show
+from playground.ui.teaching import controls, group, locked
 
 RESTARTS = ":material/restart_alt:"
 """Marks what starts training anew."""
@@ -28,20 +29,24 @@ WHY_NUMPY = (
 )
 
 
+@controls("data")
 def data_panel(experiment: Experiment) -> None:
     """Data set, its size and noise, the split and the inputs. Every change here starts training anew."""
     data = experiment.data
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
         st.markdown(f"**Data** {RESTARTS}", width="content")
-        st.button(
-            "New points",
-            icon=":material/casino:",
-            key="new-points",
-            type="tertiary",
-            help="Draw other points and another split.",
-            on_click=on_click(change),
-            args=(lambda old: old.but(data=old.data.but(seed=old.data.seed + 1)),),
-        )
+        with group("seed") as drawn:
+            if drawn:
+                st.button(
+                    "New points",
+                    icon=":material/casino:",
+                    key="new-points",
+                    type="tertiary",
+                    help="Draw other points and another split.",
+                    disabled=locked(),
+                    on_click=on_click(change),
+                    args=(lambda old: old.but(data=old.data.but(seed=old.data.seed + 1)),),
+                )
     show("data", data.name)
     st.selectbox(
         "Data set",
@@ -50,6 +55,7 @@ def data_panel(experiment: Experiment) -> None:
         key="data",
         help="Choosing another one adapts the output layer and the loss.",
         label_visibility="collapsed",
+        disabled=locked(),
         on_change=on_change("data", choose_dataset),
     )
     st.caption(data.entry.summary)
@@ -70,6 +76,7 @@ def data_panel(experiment: Experiment) -> None:
         format="%d %%",
         key="data-split",
         help="Share of the points to train on. The others validate: the network never trains on them.",
+        disabled=locked(),
         on_change=on_change("data-split", lambda old, share: old.but(data=old.data.but(train_fraction=share / 100))),
     )
     if data.features:
@@ -81,6 +88,7 @@ def data_panel(experiment: Experiment) -> None:
             format_func=lambda name: FEATURES[name],
             key="data-features",
             help="What the network sees of a point.",
+            disabled=locked(),
             on_change=on_change("data-features", _set_features),
         )
     st.caption(f"{RESTARTS} marks what starts training anew, from step 0. The rest changes while it plays.")
@@ -112,39 +120,11 @@ def choose_dataset(old: Experiment, name: str) -> Experiment:
 
 def learning_bar(experiment: Experiment) -> None:
     """Optimizer, rate, batches, schedule and loss in one row. All but the loss change while the run plays."""
-    optimizer, training = experiment.optimizer, experiment.training
-    rate = optimizer.entry.params[0]
-    schedule = experiment.scheduler.name if experiment.scheduler else NO_SCHEDULE
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="learning"):
-        with st.container(width=130):
-            entry_select(
-                "Optimizer",
-                OPTIMIZERS,
-                optimizer.name,
-                "optimizer",
-                lambda old, name: old.but(optimizer=_optimizer(name)),
-            )
-        with st.container(width=120):
-            param_control(rate, optimizer["lr"], "lr", lambda old, lr: old.but(optimizer=old.optimizer.set(lr=lr)))
-        with st.container(width=130):
-            param_control(TRAINING["batch_size"], training.batch_size, "batch_size", _training("batch_size"))
-        with st.container(width=170):
-            show("schedule", schedule)
-            st.selectbox(
-                "Schedule",
-                [NO_SCHEDULE, *SCHEDULERS],
-                key="schedule",
-                help=SCHEDULERS[schedule].summary if schedule in SCHEDULERS else "The learning rate stays as it is.",
-                on_change=on_change("schedule", _set_schedule),
-            )
-        with st.container(width=200):
-            entry_select(
-                f"Loss {RESTARTS}",
-                LOSSES,
-                experiment.loss.name,
-                "loss",
-                lambda old, name: old.but(loss=LossSpec(name=name)),
-            )
+        _optimizer_controls(experiment)
+        _batch_control(experiment)
+        _schedule_control(experiment)
+        _loss_control(experiment)
         with st.popover(
             "More", icon=":material/tune:", help="Every other setting of the loop.", key="more", on_change="rerun"
         ) as more:
@@ -152,17 +132,87 @@ def learning_bar(experiment: Experiment) -> None:
                 more_settings(experiment)
 
 
+@controls("optimizer")
+def _optimizer_controls(experiment: Experiment) -> None:
+    optimizer = experiment.optimizer
+    with st.container(width=130):
+        entry_select(
+            "Optimizer",
+            OPTIMIZERS,
+            optimizer.name,
+            "optimizer",
+            lambda old, name: old.but(optimizer=_optimizer(name)),
+        )
+    with st.container(width=120):
+        rate = optimizer.entry.params[0]
+        param_control(rate, optimizer["lr"], "lr", lambda old, lr: old.but(optimizer=old.optimizer.set(lr=lr)))
+
+
+@controls("training")
+def _batch_control(experiment: Experiment) -> None:
+    with st.container(width=130):
+        size = experiment.training.batch_size
+        param_control(TRAINING["batch_size"], size, "batch_size", _training("batch_size"))
+
+
+@controls("schedule")
+def _schedule_control(experiment: Experiment) -> None:
+    schedule = experiment.scheduler.name if experiment.scheduler else NO_SCHEDULE
+    with st.container(width=170):
+        show("schedule", schedule)
+        st.selectbox(
+            "Schedule",
+            [NO_SCHEDULE, *SCHEDULERS],
+            key="schedule",
+            help=SCHEDULERS[schedule].summary if schedule in SCHEDULERS else "The learning rate stays as it is.",
+            disabled=locked(),
+            on_change=on_change("schedule", _set_schedule),
+        )
+
+
+@controls("loss")
+def _loss_control(experiment: Experiment) -> None:
+    with st.container(width=200):
+        entry_select(
+            f"Loss {RESTARTS}",
+            LOSSES,
+            experiment.loss.name,
+            "loss",
+            lambda old, name: old.but(loss=LossSpec(name=name)),
+        )
+
+
 def more_settings(experiment: Experiment) -> None:
     """Every other argument of the optimizer, the schedule, the loss and the loop."""
+    _optimizer_settings(experiment)
+    _schedule_settings(experiment)
+    _loss_settings(experiment)
+    _loop_settings(experiment)
+
+
+@controls("optimizer")
+def _optimizer_settings(experiment: Experiment) -> None:
     if experiment.optimizer.entry.params[1:]:
         st.caption(f"**{experiment.optimizer.name}** · ${experiment.optimizer.entry.formula}$")
         part_params(experiment.optimizer, "optimizer", lambda old, part: old.but(optimizer=part), skip=("lr",))
+
+
+@controls("schedule")
+def _schedule_settings(experiment: Experiment) -> None:
     if experiment.scheduler:
         st.caption(f"**{experiment.scheduler.name}** · ${experiment.scheduler.entry.formula}$")
         part_params(experiment.scheduler, "scheduler", lambda old, part: old.but(scheduler=part))
+
+
+@controls("loss")
+def _loss_settings(experiment: Experiment) -> None:
     if experiment.loss.entry.params:
         st.caption(f"**{experiment.loss.name}** :material/restart_alt:")
         part_params(experiment.loss, "loss", lambda old, part: old.but(loss=part))
+
+
+@controls("training")
+def _loop_settings(experiment: Experiment) -> None:
     st.caption("**The loop**")
     for name, param in TRAINING.items():
         if name not in ("batch_size", "engine"):
@@ -179,6 +229,7 @@ def engine_control(experiment: Experiment) -> None:
         format_func=lambda name: ENGINES[name],
         key="engine",
         help=TRAINING["engine"].help,
+        disabled=locked(),
         on_change=on_change("engine", _training("engine")),
     )
     st.caption(WHY_NUMPY)

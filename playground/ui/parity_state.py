@@ -7,6 +7,7 @@ import streamlit as st
 
 from playground.parity.client import Client
 from playground.parity.spec import WORD, ParitySpec
+from playground.ui import teaching
 
 QUESTION = "parity"
 ADDRESS = "parity-address"
@@ -42,8 +43,9 @@ def _words() -> dict[str, str]:
 def write_address(experiment: dict[str, str]) -> None:
     """Make the address bar reproduce the page; `experiment`: the words of the Train page where it is shown."""
     address = st.session_state[QUESTION].to_query()
-    if st.query_params.to_dict() != {**address, **experiment}:
-        st.query_params.from_dict({**address, **experiment})
+    whole = {**address, **experiment, **teaching.words()}
+    if st.query_params.to_dict() != whole:
+        st.query_params.from_dict(whole)
     st.session_state[ADDRESS] = address
 
 

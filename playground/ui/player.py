@@ -9,6 +9,7 @@ from playground.engine import Snapshot
 from playground.ui.live import live_code, live_view
 from playground.ui.points import draw_points, own_points
 from playground.ui.session import MISTAKE, SPEED, change, handle, on_click
+from playground.ui.teaching import controls, locked
 
 SPEEDS: dict[str, float | None] = {"1 step/s": 1.0, "10 steps/s": 10.0, "100 steps/s": 100.0, "full speed": None}
 POLL_SECONDS = 0.08
@@ -55,21 +56,26 @@ def player_controls(blocked: bool) -> None:
         _command(
             "Reset", ":material/replay:", "reset", "Back to step 0 with the same weights.", run.reset, blocked, "0"
         )
-        st.button(
-            "New weights",
-            icon=":material/shuffle:",
-            key="new-weights",
-            disabled=blocked,
-            help="Back to step 0 with other random weights: the seed goes up by one.",
-            on_click=on_click(change),
-            args=(lambda old: old.but(seed=old.seed + 1),),
-        )
+        _new_weights(blocked)
         st.session_state.setdefault(SPEED, "full speed")
         st.selectbox(
             "Speed", list(SPEEDS), key=SPEED, label_visibility="collapsed", width=140, help="How fast to train.",
         )  # fmt: skip
     if run.pace != SPEEDS[st.session_state[SPEED]]:
         run.speed(SPEEDS[st.session_state[SPEED]])
+
+
+@controls("seed")
+def _new_weights(blocked: bool) -> None:
+    st.button(
+        "New weights",
+        icon=":material/shuffle:",
+        key="new-weights",
+        disabled=blocked or locked(),
+        help="Back to step 0 with other random weights: the seed goes up by one.",
+        on_click=on_click(change),
+        args=(lambda old: old.but(seed=old.seed + 1),),
+    )
 
 
 def _command(label: str, icon: str, key: str, help: str, action, blocked: bool, shortcut: str) -> None:

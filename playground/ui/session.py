@@ -16,6 +16,7 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 from playground.engine import Engine, Handle
 from playground.fit import Finding, findings
 from playground.spec import KNOWN_WORDS, Experiment, needs_reset
+from playground.ui import teaching
 
 EXPERIMENT = "experiment"
 HANDLE = "handle"
@@ -122,8 +123,11 @@ def _trainable(wanted: Experiment) -> Experiment:
 
 def change(make: Change) -> None:
     """Replace the experiment by what `make` makes of it, or keep it and remember the mistake."""
+    old = st.session_state[EXPERIMENT]
     try:
-        _adopt(make(st.session_state[EXPERIMENT]))
+        new = make(old)
+        teaching.check(old, new)
+        _adopt(new)
     except ValueError as error:
         st.session_state[MISTAKE] = str(error)
 

@@ -6,11 +6,13 @@ import streamlit as st
 
 from playground.ui.health import WAITING, ask
 from playground.ui.session import handle
+from playground.ui.teaching import controls
 
 RETURNS = "time-returns"
 """How often the visitor has come back to now."""
 
 
+@controls("time")
 def timeline_panel() -> None:
     """Drawn while it is open; the slider is there while the run stands still."""
     with st.expander("Time", icon=":material/history:", on_change="rerun", key="time") as panel:

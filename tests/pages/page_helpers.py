@@ -1,10 +1,14 @@
 """What the tests of all pages do."""
 
 import time
+from pathlib import Path
 
 from streamlit.testing.v1 import AppTest
 
 from playground.ui.session import HANDLE
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGES = tuple(str(page.relative_to(ROOT)) for page in sorted(ROOT.glob("app_pages/*.py")))
 
 
 def settle(app: AppTest, timeout: float = 20) -> dict:
