@@ -33,6 +33,8 @@ from .conv import Conv1d, Conv2d, ConvTranspose2d
 from .core import Layer, Parameter, Sequential
 from .dropout import Dropout
 from .embedding import Embedding
+from .generator import Generator
+from .init import kaiming_uniform_, normal_, xavier_uniform_, zeros_
 from .linear import Linear
 from .losses import (
     BCELoss,
@@ -114,6 +116,7 @@ __all__ = [
     "ExponentialLR",
     "Flatten",
     "FocalLoss",
+    "Generator",
     "GroupNorm",
     "Hardsigmoid",
     "Hardswish",
@@ -162,9 +165,13 @@ __all__ = [
     "cat",
     "clip_grad_norm_",
     "clip_grad_value_",
+    "kaiming_uniform_",
     "maximum",
     "minimum",
     "no_grad",
+    "normal_",
     "stack",
     "where",
+    "xavier_uniform_",
+    "zeros_",
 ]

@@ -1,0 +1,181 @@
+"""Experiments that together use everything in the registries, one option varied at a time, and what a Run makes of them."""
+
+from functools import lru_cache
+
+import torch
+
+from playground.catalog import DATASETS, FEATURES, INITS, LAYERS, LOSSES, OPTIMIZERS, SCHEDULERS
+from playground.catalog.base import Entry, Param
+from playground.fit import findings
+from playground.spec import DataSpec, Experiment, LayerSpec, LossSpec, OptimizerSpec, SchedulerSpec, TrainingSpec
+from playground.training import Run, started
+
+EPOCHS = 3
+NEEDS = {"nesterov": {"momentum": 0.9}, "dampening": {"momentum": 0.9}, "max_iter": {"max_iter": 3}}
+"""Arguments that another argument needs to have an effect, or to be quick."""
+
+
+def layer(name: str, **args) -> LayerSpec:
+    return LayerSpec(name=name, args=args)
+
+
+def small(data: DataSpec | None = None, hidden=(), outputs: int = 1, **fields) -> Experiment:
+    """A quick experiment: 30 points in batches of 8, so that the last batch is short; 3 epochs."""
+    layers = (layer("Linear", out_features=4), *(hidden or [layer("Tanh")]), layer("Linear", out_features=outputs))
+    training = {"batch_size": 8, "epochs": EPOCHS, **fields.pop("training", {})}
+    plain = {"layers": layers, "training": TrainingSpec(**training), "loss": LossSpec(name="BCEWithLogitsLoss")}
+    plain |= {"optimizer": OptimizerSpec(name="SGD", args={"lr": 0.1}), "seed": 5}
+    return Experiment(**{"data": data or DataSpec(name="circle", args={"n": 60}), **plain, **fields})
+
+
+def another(param: Param):
+    """A value of the parameter that is not its default."""
+    if param.kind == "bool":
+        return not param.default
+    if param.choices:
+        return next((choice for choice in param.choices if choice != param.default), param.default)
+    if param.kind == "pair":
+        return tuple(number * 0.9 for number in param.default)
+    if param.kind == "int":
+        return max(int(param.low), 2)
+    if not param.default:
+        return min(0.05, param.high)
+    return param.default * 1.25 if param.default * 1.25 <= param.high else param.default * 0.75
+
+
+def variations(entry: Entry):
+    """The entry with its defaults, then with one argument changed at a time: (label, arguments)."""
+    yield entry.name, {}
+    for param in entry.params:
+        if (value := another(param)) != param.default:
+            yield f"{entry.name} {param.name}={value}", {**NEEDS.get(param.name, {}), param.name: value}
+
+
+def starters():
+    for name in DATASETS:
+        starter = Experiment.starter(name)
+        yield f"starter {name}", starter.but(training=starter.training.but(epochs=2))
+
+
+def datasets():
+    for name, entry in DATASETS.items():
+        least = next(param.low for param in entry.params if param.name == "n")
+        starter = Experiment.starter(name)
+        some = starter.data.but(args={**starter.data.args, "n": int(least) + (name != "xor4")}, seed=3)
+        for fraction in (0.7, 1.0, 0.1):
+            yield (
+                f"data {name} {fraction}",
+                starter.but(data=some.but(train_fraction=fraction), training=TrainingSpec(epochs=2, batch_size=4)),
+            )
+        for param in entry.params:
+            if param.name != "n":
+                value = another(param) if param.choices else 4 if param.kind == "int" else 0.3
+                data = starter.data.set(**{"n": 60, param.name: value})
+                made = small(data, outputs=data.classes if data.classes > 2 else 1, loss=starter.loss)
+                flat = (layer("Flatten"),) if len(data.input_shape) > 1 else ()
+                yield f"data {name} {param.name}", made.but(layers=flat + made.layers)
+    yield "features", small(DataSpec(name="spiral", args={"n": 60}, features=tuple(FEATURES)))
+    yield "feature", small(DataSpec(name="spiral", args={"n": 60}, features=("sinx",)))
+
+
+def losses():
+    two = DataSpec(name="moons", args={"n": 60})
+    more = DataSpec(name="blobs", args={"n": 60, "classes": 4})
+    for entry in LOSSES.values():
+        last = (layer("Sigmoid"),) if entry.prediction == "probability" else ()
+        for label, args in variations(entry):
+            loss = LossSpec(name=entry.name, args=args)
+            for data, outputs in ((two, 1), (two, 2), (more, 4)):
+                if outputs == 1 and entry.targets == "indices":
+                    continue
+                base = small(data, outputs=outputs)
+                yield f"{label} {data.name} {outputs}", base.but(loss=loss, layers=base.layers + last)
+            if entry.targets == "values":
+                yield f"{label} plane", small(DataSpec(name="plane", args={"n": 60}), loss=loss)
+                yield f"{label} diabetes", small(DataSpec(name="diabetes", args={"n": 60}), loss=loss)
+
+
+def optimizers():
+    for entry in OPTIMIZERS.values():
+        for label, args in variations(entry):
+            batches = {"batch_size": 500, "epochs": 2} if entry.closure else {}
+            yield label, small(optimizer=OptimizerSpec(name=entry.name, args=args), training=batches)
+    careful = OptimizerSpec(name="LBFGS", args={"lr": 0.05, "max_iter": 3})
+    yield "LBFGS with dropout", small(optimizer=careful, hidden=[layer("Tanh"), layer("Dropout", p=0.2)])
+    yield "LBFGS with penalties", small(optimizer=careful, training={"l1": 0.01, "l2": 0.01, "clip_norm": 0.1})
+    yield "LBFGS mixed", small(optimizer=careful, training={"precision": "mixed"})
+
+
+def schedulers():
+    for entry in SCHEDULERS.values():
+        for label, args in variations(entry):
+            scheduler = SchedulerSpec(name=entry.name, args=args)
+            optimizer = OptimizerSpec(name="Adam", args={"lr": 0.1})
+            yield label, small(scheduler=scheduler, optimizer=optimizer)
+    for total in (2, 11, 12, 13):
+        scheduler = SchedulerSpec(name="OneCycleLR", args={"total_steps": total, "anneal_strategy": "linear"})
+        yield f"OneCycleLR of {total} in 12 steps", small(scheduler=scheduler)
+    plateau = SchedulerSpec(name="ReduceLROnPlateau", args={"patience": 0})
+    jumpy = OptimizerSpec(name="SGD", args={"lr": 5.0})
+    for fraction in (0.5, 1.0):
+        data = DataSpec(name="circle", args={"n": 60}, train_fraction=fraction)
+        yield f"plateau {fraction}", small(data, scheduler=plateau, optimizer=jumpy, training={"epochs": 8})
+
+
+def layers():
+    for entry in LAYERS.values():
+        for label, args in variations(entry):
+            yield f"layer {label}", small(hidden=[layer(entry.name, **args)])
+    for name in INITS:
+        weights = [LayerSpec(name="Linear", init=name), layer("Tanh"), layer("Dropout", p=0.2), layer("LayerNorm")]
+        yield f"init {name}", small(hidden=weights)
+    flat = small(loss=LossSpec(name="MSELoss"))
+    yield "Flatten to (N,)", flat.but(layers=(*flat.layers, layer("Flatten", start_dim=0)))
+    several = [layer("BatchNorm1d"), layer("ReLU"), layer("Dropout", p=0.3), layer("LayerNorm"), layer("Dropout")]
+    yield "dropout and batch norm", small(hidden=several, training={"shuffle": False})
+
+
+def trainings():
+    settings = {
+        "in order": {"shuffle": False},
+        "one batch": {"batch_size": 500},
+        "clipped": {"clip_norm": 0.05},
+        "l1": {"l1": 0.01},
+        "l2": {"l2": 0.01},
+        "l1 and l2": {"l1": 0.003, "l2": 0.01, "clip_norm": 1.0},
+        "mixed": {"precision": "mixed"},
+        "everything": {"l1": 0.01, "l2": 0.1, "clip_norm": 1.0, "precision": "mixed", "patience": 3, "epochs": 8},
+    }
+    for label, training in settings.items():
+        yield label, small(training=training)
+    jumpy = OptimizerSpec(name="SGD", args={"lr": 3.0})
+    for fraction in (0.5, 1.0):
+        data = DataSpec(name="circle", args={"n": 60, "noise": 0.3}, train_fraction=fraction)
+        early = {"patience": 2, "epochs": 60}
+        yield f"early stopping {fraction}", small(data, optimizer=jumpy, training=early)
+    probabilities = small(loss=LossSpec(name="BCELoss"), training={"precision": "mixed"})
+    yield "mixed BCELoss", probabilities.but(layers=(*probabilities.layers, layer("Sigmoid")))
+
+
+GROUPS = (starters, datasets, losses, optimizers, schedulers, layers, trainings)
+EXPERIMENTS: dict[str, Experiment] = {}
+for group in GROUPS:
+    for label, experiment in group():
+        if any(finding.fatal for finding in findings(experiment)):
+            continue  # such as Flatten with start_dim=0 in the middle
+        assert label not in EXPERIMENTS, f"two experiments are called {label}"
+        EXPERIMENTS[label] = experiment
+
+
+@lru_cache
+def trained(experiment: Experiment) -> Run:
+    """The run of `experiment` at its end; one thread, as in the scripts."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        run = started(experiment, device="cpu")
+        run.advance(steps=1_000)
+    finally:
+        torch.set_num_threads(threads)
+    assert run.status in ("finished", "stopped"), run.message
+    return run

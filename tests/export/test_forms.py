@@ -1,0 +1,209 @@
+"""Notebook, module and NumPy script: each is run in a fresh process and agrees with the run, bit for bit."""
+
+import ast
+import json
+import sys
+
+import nbformat
+import numpy as np
+import pytest
+import torch
+
+from playground.export import FORMS, NoNumpy, to_module, to_notebook, to_numpy_script, to_script
+from playground.fit import findings
+from playground.models import build
+from playground.spec import Experiment, TrainingSpec
+from playground.training import Run
+
+from export_cases import EXPERIMENTS, small, trained  # isort: skip
+from fresh_process import in_a_fresh_process, run_all  # isort: skip
+
+ON_NUMPY = {
+    label: experiment.but(training=experiment.training.but(engine="numpy")) for label, experiment in EXPERIMENTS.items()
+}
+NUMPY = {label: one for label, one in ON_NUMPY.items() if not any(finding.fatal for finding in findings(one))}
+"""Experiments that the NumPy engine can train."""
+
+MASKS_FROM_GENERATOR = torch.equal(
+    torch.empty(64).bernoulli_(0.5, generator=torch.Generator().manual_seed(1)),
+    torch.empty(64, dtype=torch.float64).uniform_(generator=torch.Generator().manual_seed(1)).lt(0.5).float(),
+)
+"""Whether torch draws dropout masks from its own generator; on Intel processors it asks MKL for them."""
+
+CHECK_MODULE = """
+import json, torch
+torch.set_num_threads(1)
+torch.manual_seed({seed})
+model = Network()
+x = torch.tensor(json.loads({x!r}))
+x = x.long() if {whole} else x
+outputs = model(x)
+outputs.square().sum().backward()
+model.eval()
+after = model(x)
+gradients = [None if p.grad is None else p.grad.tolist() for p in model.parameters()]
+result = {{"outputs": outputs.tolist(), "after": after.tolist(), "gradients": gradients}}
+model = None
+"""
+
+
+STARTERS = {label: experiment for label, experiment in EXPERIMENTS.items() if label.startswith("starter")}
+NETWORKS = {(experiment.layers, experiment.data.input_shape): label for label, experiment in EXPERIMENTS.items()}
+"""Every network once -> the label of an experiment that has it."""
+
+
+def cells(experiment: Experiment) -> list[str]:
+    notebook = nbformat.reads(to_notebook(experiment), as_version=4)
+    return [cell.source for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def statements(source: str) -> list[str]:
+    """What a program does: its statements without those that only show or say something."""
+    body = ast.parse(source).body
+    return [ast.dump(one) for one in body if not (isinstance(one, ast.Expr) and not isinstance(one.value, ast.Call))]
+
+
+@pytest.fixture(scope="module")
+def notebooks() -> dict[str, dict]:
+    """What the cells of notebooks compute, one after the other, as a kernel runs them."""
+    return run_all({label: "\n\n".join(cells(experiment)) for label, experiment in STARTERS.items()})
+
+
+@pytest.fixture(scope="module")
+def modules() -> dict[str, dict]:
+    """What every network, seeded, gives for 16 samples: in training mode, its gradients, and in evaluation mode."""
+    scripts = {}
+    for label in NETWORKS.values():
+        experiment = EXPERIMENTS[label]
+        x = trained(experiment).x_train[:16]
+        check = CHECK_MODULE.format(seed=experiment.seed, x=json.dumps(x.tolist()), whole=not x.is_floating_point())
+        scripts[label] = to_module(experiment) + check
+    return run_all(scripts)
+
+
+@pytest.fixture(scope="module")
+def numpy_scripts() -> dict[str, dict]:
+    return run_all({label: to_numpy_script(experiment) for label, experiment in NUMPY.items()}, torch=False)
+
+
+@pytest.mark.parametrize("label", STARTERS)
+def test_a_notebook_gives_the_losses_of_the_run(label, notebooks):
+    run = trained(EXPERIMENTS[label])
+    assert notebooks[label]["losses"] == run.history["loss"].tolist()
+    assert notebooks[label]["weights"] == [p.tolist() for p in run.model.parameters()]
+
+
+@pytest.mark.parametrize("label", EXPERIMENTS)
+def test_a_notebook_does_what_the_script_does(label):
+    """Statement by statement: so every notebook gives the losses of the script, which are those of the run."""
+    assert statements("\n".join(cells(EXPERIMENTS[label]))) == statements(to_script(EXPERIMENTS[label]))
+
+
+@pytest.mark.parametrize("label", EXPERIMENTS)
+def test_a_notebook_is_valid_and_says_what_its_cells_do(label):
+    notebook = nbformat.reads(to_notebook(EXPERIMENTS[label]), as_version=4)
+    nbformat.validate(notebook)
+    assert (notebook.nbformat, notebook.nbformat_minor) == (4, 5)
+    kinds = [cell.cell_type for cell in notebook.cells]
+    assert kinds[0] == "markdown"
+    assert kinds.count("code") == 5
+    assert all(cell.source.strip() for cell in notebook.cells)
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("label", NETWORKS.values())
+def test_a_module_is_the_network_of_the_run(label, modules):
+    """Same weights from the same seed, and the same outputs and gradients: so every training of it is the run's."""
+    experiment, x = EXPERIMENTS[label], trained(EXPERIMENTS[label]).x_train[:16]
+    model = build(experiment, torch.Generator().manual_seed(experiment.seed))
+    outputs = model(x)
+    outputs.square().sum().backward()
+    gradients = [None if p.grad is None else p.grad.tolist() for p in model.parameters()]
+    assert modules[label]["outputs"] == outputs.tolist()
+    assert modules[label]["gradients"] == gradients
+    assert modules[label]["after"] == model.eval()(x).tolist()
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("label", NUMPY)
+def test_a_numpy_script_gives_the_losses_of_the_numpy_engine(label, numpy_scripts):
+    with np.errstate(all="ignore"):
+        run = trained(NUMPY[label])
+    result, drops = numpy_scripts[label], any(layer.name == "Dropout" for layer in NUMPY[label].layers)
+    if drops and not MASKS_FROM_GENERATOR:
+        assert len(result["losses"]) == run.step
+        return
+    if to_numpy_script(NUMPY[label]).count("standard_normal(") > 1:  # torch has its own logarithm and cosine there
+        assert result["losses"] == pytest.approx(run.history["loss"].tolist(), rel=1e-5)
+        return
+    assert result["losses"] == run.history["loss"].tolist()
+    assert result["weights"] == [p.tolist() for p in run.model.parameters()]
+
+
+def test_a_numpy_script_gives_pytorchs_losses_but_for_rounding(numpy_scripts):
+    for label in ("starter spiral", "starter iris", "starter diabetes", "SGD", "Adam"):
+        losses = trained(EXPERIMENTS[label]).history["loss"]
+        assert numpy_scripts[label]["losses"] == pytest.approx(losses.tolist(), rel=1e-4)
+
+
+def test_one_numpy_script_alone(tmp_path):
+    experiment = small(training={"epochs": 2, "engine": "numpy"})
+    (tmp_path / "script.py").write_text(to_numpy_script(experiment), encoding="utf-8")
+    rows = in_a_fresh_process([sys.executable, "-W", "error", "script.py"], cwd=tmp_path).splitlines()
+    assert rows[-1].endswith(f"a loss of {float(trained(experiment).history['loss'][-1])}")
+
+
+def test_what_has_no_twin_is_refused_by_name():
+    with pytest.raises(NoNumpy, match="Mixed precision has no NumPy twin"):
+        to_numpy_script(small(training={"precision": "mixed"}))
+    with pytest.raises(NoNumpy, match="LBFGS has no NumPy twin"):
+        to_numpy_script(EXPERIMENTS["LBFGS"])
+    assert len(NUMPY) > len(EXPERIMENTS) * 0.8
+
+
+def test_code_holds_nothing_unused(tmp_path):
+    """No import, variable or name that is not needed, in any form of any experiment."""
+    for number, (label, experiment) in enumerate(EXPERIMENTS.items()):
+        for name, form in FORMS.items():
+            if name == "numpy" and label not in NUMPY:
+                continue
+            text = "\n\n".join(cells(experiment)) + "\n" if name == "notebook" else form.write(experiment)
+            (tmp_path / f"{name}_{number}.py").write_text(text, encoding="utf-8")
+    rules = ["--isolated", "--select", "E,F,W,I,PIE", "--line-length", "120", "--ignore", "E303,E305,E402,PIE790,I001"]
+    in_a_fresh_process([sys.executable, "-m", "ruff", "check", "--no-cache", *rules, str(tmp_path)])
+
+
+def test_a_module_names_its_layers_as_a_reader_would():
+    experiment = Experiment.starter("ten_features")
+    text = to_module(experiment)
+    for line in ("self.linear1 = nn.Linear(10, 64)", "self.relu2 = nn.ReLU()", "return self.linear3(x)"):
+        assert line in text
+    assert "x = self.linear1(x)  # (N, 64)" in text
+
+
+def test_epochs_can_be_those_that_were_seen():
+    for write in (to_notebook, to_numpy_script):
+        assert "range(1, 17 + 1)" in write(small(), epochs=17)
+
+
+@pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
+def test_the_same_experiment_gives_the_same_text(form):
+    assert form.write(Experiment()) == form.write(Experiment())
+    assert form.help.endswith(".")
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_needs_no_torch(name):
+    code = (
+        f"import sys; from playground.export import FORMS; from playground.spec import Experiment; "
+        f"FORMS[{name!r}].write(Experiment.starter('digits'));"
+        "assert not {'torch', 'sklearn'} & set(sys.modules)"
+    )
+    in_a_fresh_process([sys.executable, "-c", code])
+
+
+def test_a_numpy_script_needs_no_torch_and_says_so():
+    text = to_numpy_script(small())
+    assert "import torch" not in text
+    assert "playground" not in text.split('"""', 2)[2]
+    assert Run(small(training=TrainingSpec(epochs=2).model_dump())).status == "ready"
