@@ -16,6 +16,7 @@ page = st.navigation(
         st.Page("app_pages/autograd.py", title="Autograd", icon=":material/account_tree:"),
         st.Page("app_pages/optimizers.py", title="Optimizers", icon=":material/landscape:"),
         st.Page("app_pages/numpy_vs_pytorch.py", title="NumPy vs PyTorch", icon=":material/balance:"),
+        st.Page("app_pages/devices.py", title="Devices", icon=":material/memory:"),
     ],
     position="top",
 )

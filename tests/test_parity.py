@@ -13,13 +13,13 @@ from playground import scratch
 from playground.catalog import LAYERS, LOSSES, OPTIMIZERS, SCHEDULERS
 from playground.parity import PRESETS, compare, compare_layer, compare_step
 from playground.parity import speed as speed_module
-from playground.parity.client import Client
 from playground.parity.jobs import LockstepJob, SpeedJob
 from playground.parity.lockstep import Lockstep, difference
 from playground.parity.spec import ParitySpec
 from playground.spec import Experiment, LayerSpec, LossSpec, OptimizerSpec, SchedulerSpec
 from playground.training import Run
 from playground.twins import NoTwin
+from playground.work.client import Client
 
 NO_TWIN = {name for name in OPTIMIZERS if not hasattr(scratch, name)}
 
@@ -277,7 +277,7 @@ def test_a_hostile_address_is_answered_with_a_sentence(query):
 
 @pytest.fixture(scope="module")
 def worker():
-    client = Client()
+    client = Client("playground.parity")
     yield client
     client.close()
 
@@ -327,6 +327,6 @@ def test_a_lost_worker_is_said_and_the_next_question_starts_another(worker):
 
 
 def test_the_page_side_imports_neither_torch_nor_numpy():
-    code = "import sys, playground.parity, playground.parity.spec, playground.parity.client; print('torch' in sys.modules, 'numpy' in sys.modules)"
+    code = "import sys, playground.parity, playground.parity.spec, playground.work.client; print('torch' in sys.modules, 'numpy' in sys.modules)"
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert said.stdout.split() == ["False", "False"]

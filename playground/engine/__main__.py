@@ -36,7 +36,7 @@ def main() -> None:
     host_class = _warm_up()
     serving.set()
     outbox = Outbox(answers, broken=lambda: inbox.put(None))
-    write_frame(outbox, {"event": "ready"})
+    write_frame(outbox, {"event": "ready", "devices": _devices()})
     host_class(inbox, outbox).serve()
     os._exit(0)  # nothing here needs the interpreter's farewell, which waits for torch
 
@@ -71,6 +71,13 @@ def _warm_up() -> Any:
     gc.collect()
     gc.freeze()
     return Host
+
+
+def _devices() -> list[str]:
+    """What runs can be on here."""
+    from playground.device import available_devices
+
+    return available_devices()
 
 
 if __name__ == "__main__":

@@ -48,6 +48,7 @@ class Engine:
         self._most = hosts or LIMITS.hosts or max(2, min(_cores(), 8))
         self._links: list[Link] = []
         self._failed_starts = 0
+        self.devices: list[str] = []  # what runs can be on, 'cpu' first; empty until the first host has said so
         self._lock = threading.Lock()  # of the three above
         self._changed = threading.Condition()  # a host has become ready, or was lost
         self._handles: weakref.WeakValueDictionary[str, Handle] = weakref.WeakValueDictionary()
@@ -200,6 +201,7 @@ class Engine:
         if header["event"] == "ready":
             with self._lock:
                 self._failed_starts = 0
+            self.devices = header["devices"]
             with self._changed:
                 self._changed.notify_all()
             self._start_hosts()

@@ -45,6 +45,7 @@ class Handle:
         self._engine = engine
         self._experiment, self._kept = experiment, state
         self._speed: float | None = None
+        self._device: str | None = None
         self._playing, self._given_up = False, False
         self._underway = 0  # commands that are not answered yet: what is seen meanwhile is older than the last wish
         self._opening = object()  # the last 'open' that was sent
@@ -73,6 +74,11 @@ class Handle:
     def pace(self) -> float | None:
         """Steps per second that it is held to; None is as fast as it goes."""
         return self._speed
+
+    @property
+    def device(self) -> str | None:
+        """Where the run is to be; None is the accelerator if there is one. The snapshot says where it is."""
+        return self._device
 
     @property
     def snapshot(self) -> Snapshot:
@@ -164,6 +170,21 @@ class Handle:
             raise ValueError(f"a speed of {steps_per_second} steps per second; it must be above 0.")
         self._speed = steps_per_second
         self._command("speed", speed=steps_per_second)
+
+    def move(self, device: str | None) -> None:
+        """Go on, paused, on another device: 'cpu', or the accelerator by its type; None is the accelerator if any.
+
+        Raises:
+            ValueError: there is no such device; the run stays where it is.
+        """
+        old, self._device = self._device, device
+        self._playing = False
+        self._command("state")
+        try:
+            self._command("open", experiment=self._experiment, state=self._kept)
+        except ValueError:
+            self._device = old
+            raise
 
     def set_weight(self, column: int, unit: int, input: int, value: float) -> None:
         """Set the weight from unit `input` of the column before to `unit` of `column`; training goes on from there.
@@ -259,7 +280,7 @@ class Handle:
 
     def _request(self, link: Link, operation: str, patient: bool, **fields: Any) -> "Future[Answer]":
         if operation == "open":
-            return self._send_open(link, fields["experiment"], None, patient=patient)
+            return self._send_open(link, fields["experiment"], fields.get("state"), patient=patient)
         then = None
         if operation == "update":
             old, experiment = self._experiment, fields["experiment"]
@@ -324,6 +345,7 @@ class Handle:
             experiment=experiment.model_dump_json(),
             seq=self._snapshot.seq,
             speed=self._speed,
+            device=self._device,
             playing=playing,
             lost=lost,
             or_nothing=not patient,

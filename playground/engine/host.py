@@ -163,7 +163,10 @@ class Host:
         """
         try:
             experiment = Experiment.model_validate_json(header["experiment"])
-            run, continued = on_host(lambda: revived(experiment, body) if body else (started(experiment), False))
+            device = header.get("device")
+            run, continued = on_host(
+                lambda: revived(experiment, body, device) if body else (started(experiment, device), False)
+            )
         except ValueError:
             if header["or_nothing"] and (old := self.guests.get(header["run"])):
                 self._close(old, header)
@@ -290,11 +293,11 @@ class Host:
         write_frame(self.pipe, {**header, "parts": table}, body)
 
 
-def revived(experiment: Experiment, state: bytes) -> tuple[Run, bool]:
+def revived(experiment: Experiment, state: bytes, device: str | None = None) -> tuple[Run, bool]:
     """The run of a state under the settings of `experiment`; a new one, and False, where they need a reset."""
-    run = restored(state)
+    run = restored(state, device)
     if run.experiment != experiment and run.update(experiment) is not None:
-        return started(experiment), False
+        return started(experiment, device), False
     return run, True
 
 

@@ -2,7 +2,6 @@
 
 import math
 import statistics
-import time
 from collections import deque
 from collections.abc import Iterator
 from typing import Any
@@ -17,46 +16,13 @@ from playground.parity.presets import PRESETS
 from playground.spec import Experiment
 from playground.training import metrics
 from playground.training.history import Table
+from playground.work.job import Job
 
 COLUMNS = ("step", "numpy_loss", "torch_loss", "outputs", "gradients", "parameters")
 MAX_ROWS = 512
 SIDE, SAMPLES = 40, 8
 MAX_STEPS = 20_000
 """Steps of one comparison: what a visitor may ask of the worker."""
-
-
-class Job:
-    """Something that is done in pieces.
-
-    Attributes:
-        fraction: how much of it is done, 0 to 1.
-        done: whether nothing is left.
-        failed: one sentence where it went wrong.
-    """
-
-    fraction = 0.0
-    done = False
-    failed = ""
-
-    def __init__(self) -> None:
-        self._pieces = self.pieces()
-
-    def pieces(self) -> Iterator[None]:
-        """The work; it yields often."""
-        raise NotImplementedError
-
-    def report(self) -> dict[str, Any]:
-        """What there is to show, as JSON."""
-        raise NotImplementedError
-
-    def work(self, seconds: float) -> None:
-        """Go on for about so long."""
-        end = time.perf_counter() + seconds
-        try:
-            while time.perf_counter() < end:
-                next(self._pieces)
-        except StopIteration:
-            self.done, self.fraction = True, 1.0
 
 
 class LockstepJob(Job):

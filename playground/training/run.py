@@ -123,7 +123,7 @@ class Run:
     @property
     def where(self) -> str:
         """What computes the steps, as the screen says it: the device of the tensors."""
-        return str(self.device)
+        return str(self.x_train.device)
 
     @property
     def steps_per_epoch(self) -> int:
@@ -613,7 +613,8 @@ class Run:
         self.optimizer.load_state_dict(course["optimizer"])
         if self.scheduler is not None:
             self.scheduler.load_state_dict(course["scheduler"])
-        for generator, state in zip(self._generators(), course["generators"], strict=True):
+        # a run that comes from another device brings no state for the generator of this one, which begins at its seed
+        for generator, state in zip(self._generators(), course["generators"], strict=False):
             generator.set_state(state)
         self.batches.load_state_dict(course["batches"])
         self._keep_checkpoint()

@@ -24,3 +24,8 @@ def frame() -> Iterator[None]:
     yield
     teaching.write_address()
     share()
+
+
+def dark() -> bool:
+    """Whether the visitor looks at the dark theme."""
+    return st.context.theme.type == "dark"

@@ -5,9 +5,10 @@ from typing import Any
 
 import streamlit as st
 
-from playground.parity.client import Client
 from playground.parity.spec import WORD, ParitySpec
 from playground.ui import teaching
+from playground.ui import slot
+from playground.work.client import Client
 
 QUESTION = "parity"
 ADDRESS = "parity-address"
@@ -20,7 +21,7 @@ Change = Callable[[ParitySpec], ParitySpec]
 @st.cache_resource(show_spinner=False)
 def client() -> Client:
     """The one comparing process of this server; it starts with the first question."""
-    return Client()
+    return Client("playground.parity")
 
 
 def question() -> ParitySpec:
@@ -72,62 +73,10 @@ def show_mistake() -> None:
         st.error(mistake, icon=":material/error:")
 
 
-class Slot:
-    """A job of one kind for the question on screen: another question ends it and begins anew."""
-
-    def __init__(self, kind: str):
-        self.kind = kind
-        self.asked: dict[str, Any] | None = None
-        self.job: str | None = None
-        self.report: dict[str, Any] | None = None
-        self.stopped = False
+class Slot(slot.Slot):
+    """A job of one kind for the question on screen."""
 
     @classmethod
     def of(cls, kind: str) -> "Slot":
         """The visitor's job of this kind."""
-        return st.session_state.setdefault(JOBS, {}).setdefault(kind, cls(kind))
-
-    @property
-    def running(self) -> bool:
-        return self.job is not None
-
-    def want(self, **fields: Any) -> None:
-        """Begin with these fields, unless that has been done.
-
-        Raises:
-            ValueError: the worker refuses; one sentence says why.
-        """
-        if self.asked != fields:
-            self.stop()
-            self.asked, self.report, self.stopped = fields, None, False
-            self.job = client().ask("open", kind=self.kind, **fields)["job"]
-
-    def poll(self) -> dict[str, Any] | None:
-        """The newest report; a job that was lost says so.
-
-        Raises:
-            ValueError: the worker is lost.
-        """
-        if self.job is not None:
-            try:
-                report = client().ask("poll", job=self.job)
-            except ValueError:
-                self.job, self.asked = None, None
-                raise
-            if report.get("gone"):
-                self.job, self.stopped = None, True
-            else:
-                self.report = report
-                self.job = None if report["done"] else self.job
-        return self.report
-
-    def stop(self) -> None:
-        """End it where it is."""
-        if self.job is not None:
-            job, self.job, self.stopped = self.job, None, True
-            client().ask("stop", job=job)
-
-    def again(self) -> None:
-        """Forget that it was done; the next run of the page begins it anew."""
-        self.stop()
-        self.asked, self.report = None, None
+        return st.session_state.setdefault(JOBS, {}).setdefault(kind, cls(kind, client))

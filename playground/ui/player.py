@@ -10,6 +10,7 @@ from playground.ui.live import live_code, live_view
 from playground.ui.points import draw_points, own_points
 from playground.ui.session import MISTAKE, SPEED, change, handle, on_click
 from playground.ui.teaching import controls, locked
+from playground.ui.where import device_choice
 
 SPEEDS: dict[str, float | None] = {"1 step/s": 1.0, "10 steps/s": 10.0, "100 steps/s": 100.0, "full speed": None}
 POLL_SECONDS = 0.08
@@ -61,6 +62,7 @@ def player_controls(blocked: bool) -> None:
         st.selectbox(
             "Speed", list(SPEEDS), key=SPEED, label_visibility="collapsed", width=140, help="How fast to train.",
         )  # fmt: skip
+        device_choice()
     if run.pace != SPEEDS[st.session_state[SPEED]]:
         run.speed(SPEEDS[st.session_state[SPEED]])
 

@@ -11,9 +11,14 @@ PATIENCE = 60.0
 
 
 class Client:
-    """Asks the worker; one for all visitors, safe to call from many threads."""
+    """Asks the worker; one for all visitors, safe to call from many threads.
 
-    def __init__(self) -> None:
+    Args:
+        module: what the process runs: `python -m module`.
+    """
+
+    def __init__(self, module: str) -> None:
+        self._module = module
         self._link: Link | None = None
         self._lock = threading.Lock()
 
@@ -31,15 +36,15 @@ class Client:
         try:
             answer = self._running().request(operation, **fields).result(PATIENCE)
         except HostLost:
-            raise ValueError("The comparing process has ended; ask again, and a new one starts.") from None
+            raise ValueError("The computing process has ended; ask again, and a new one starts.") from None
         except TooLate:
-            raise ValueError(f"The comparing process has not answered for {PATIENCE:.0f} seconds; try again.") from None
+            raise ValueError(f"The computing process has not answered for {PATIENCE:.0f} seconds; try again.") from None
         if "error" in answer:
             raise ValueError(answer["error"])
         return answer
 
     def compute(self, what: str, **fields: Any) -> dict[str, Any]:
-        """`compare_layer` ('layer') or `compare_step` ('step') with these arguments."""
+        """The answer to one of the worker's questions."""
         return self.ask("compute", what=what, **fields)
 
     def close(self) -> None:
@@ -53,7 +58,7 @@ class Client:
     def _running(self) -> Link:
         with self._lock:
             if self._link is None or not self._link.alive:
-                self._link = Link(_ignore, _ignore, _ignore, module="playground.parity")
+                self._link = Link(_ignore, _ignore, _ignore, module=self._module)
             return self._link
 
 

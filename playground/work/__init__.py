@@ -1,0 +1,1 @@
+"""Worker processes beside the training hosts: they answer questions and do long jobs for a page."""
