@@ -6,8 +6,7 @@ from typing import Any
 import streamlit as st
 
 from playground.parity.spec import WORD, ParitySpec
-from playground.ui import teaching
-from playground.ui import slot
+from playground.ui import slot, teaching
 from playground.work.client import Client
 
 QUESTION = "parity"
