@@ -5,6 +5,7 @@ import streamlit as st
 from playground.spec import Experiment
 from playground.ui import address, panels, session
 from playground.ui.batch import batch_panel
+from playground.ui.code import code_of
 from playground.ui.frame import style
 from playground.ui.health import advice_line, health_panel
 from playground.ui.layers import layer_cards
@@ -23,9 +24,7 @@ SHOWN = (
 def code_panel(experiment: Experiment) -> None:
     with st.expander("The code of this experiment", icon=":material/code:", on_change="rerun", key="code") as code:
         if code.open:
-            from playground.export import to_script  # brings NumPy along, which the first picture does not need
-
-            st.code(to_script(experiment), language="python", height=480)
+            code_of(experiment)
 
 
 style()

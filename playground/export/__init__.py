@@ -112,13 +112,16 @@ def to_numpy_script(experiment: Experiment, epochs: int | None = None) -> str:
 
 @dataclass(frozen=True)
 class Form:
-    """One form of code: what a visitor reads, how the file is called, and the function that writes it."""
+    """One form of code: what a visitor reads, how the file is called, and the function that writes it.
+
+    `write` takes the experiment and the number of epochs; None is as many as the experiment has.
+    """
 
     label: str
     file: str
     language: str
     mime: str
-    write: Callable[[Experiment], str]
+    write: Callable[[Experiment, int | None], str]
     help: str
 
 
@@ -132,7 +135,7 @@ FORMS: dict[str, Form] = {
         "The same for Jupyter, in cells.",
     ),
     "module": Form(
-        "nn.Module", "network.py", "python", "text/x-python", to_module,
+        "nn.Module", "network.py", "python", "text/x-python", lambda experiment, epochs: to_module(experiment),
         "The network alone, as a class with __init__ and forward.",
     ),
     "numpy": Form(

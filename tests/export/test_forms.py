@@ -167,7 +167,7 @@ def test_code_holds_nothing_unused(tmp_path):
         for name, form in FORMS.items():
             if name == "numpy" and label not in NUMPY:
                 continue
-            text = "\n\n".join(cells(experiment)) + "\n" if name == "notebook" else form.write(experiment)
+            text = "\n\n".join(cells(experiment)) + "\n" if name == "notebook" else form.write(experiment, None)
             (tmp_path / f"{name}_{number}.py").write_text(text, encoding="utf-8")
     rules = ["--isolated", "--select", "E,F,W,I,PIE", "--line-length", "120", "--ignore", "E303,E305,E402,PIE790,I001"]
     in_a_fresh_process([sys.executable, "-m", "ruff", "check", "--no-cache", *rules, str(tmp_path)])
@@ -188,7 +188,7 @@ def test_epochs_can_be_those_that_were_seen():
 
 @pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
 def test_the_same_experiment_gives_the_same_text(form):
-    assert form.write(Experiment()) == form.write(Experiment())
+    assert form.write(Experiment(), None) == form.write(Experiment(), None)
     assert form.help.endswith(".")
 
 
@@ -196,7 +196,7 @@ def test_the_same_experiment_gives_the_same_text(form):
 def test_needs_no_torch(name):
     code = (
         f"import sys; from playground.export import FORMS; from playground.spec import Experiment; "
-        f"FORMS[{name!r}].write(Experiment.starter('digits'));"
+        f"FORMS[{name!r}].write(Experiment.starter('digits'), None);"
         "assert not {'torch', 'sklearn'} & set(sys.modules)"
     )
     in_a_fresh_process([sys.executable, "-c", code])
