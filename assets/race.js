@@ -836,6 +836,7 @@ function buildBoard(view) {
     say(final, lost ? "diverged" : formatLoss(trail.loss[trail.last]));
     say(reached, lost ? `at step ${trail.diverged_at}` : reachedText(view, trail));
     say(distance, lost ? NONE : formatShort(trail.distance));
+    if (lost) row.title = `Diverged: ${trail.diverged}. Loss at the end: ${formatLoss(trail.loss[trail.last])}.`;
     row.dataset.lost = String(lost);
     return { row, button, mark, now };
   });
@@ -937,6 +938,11 @@ function fillInspect(view) {
     term.style.color = arrowColour(view, name);
     say(node("span", "rc-value", cell), `${plainNumber(at(name, 0))}, ${plainNumber(at(name, 1))}`);
   }
+  const asked = view.header.shown[step + 1] === real + 1 ? trail.asked[step + 1] - trail.asked[step] : 1;
+  if (asked === 1) return;
+  const cell = node("div", "", numbers);
+  say(node("span", "rc-term", cell), "gradients in this step");
+  say(node("span", "rc-value", cell), String(asked));
 }
 
 function labelCanvases(view) {

@@ -24,8 +24,8 @@ def heat_figure(
     Args:
         loss, diverged: (optimizers, rates); `diverged` is a step or -1.
     """
-    above = loss - floor if floor is not None else loss - np.nanmin(loss)
-    lost = (diverged >= 0) | ~np.isfinite(above)
+    lost = (diverged >= 0) | ~np.isfinite(loss)
+    above = loss - (floor if floor is not None else loss[~lost].min(initial=np.inf))
     shown = np.log10(np.clip(above, 1e-8, 1e6))
     shown[lost] = np.nan
     words = np.empty(loss.shape, object)
@@ -288,7 +288,7 @@ def network_figure(header: dict[str, Any], arrays: dict[str, np.ndarray], theme:
         y=[start[1], 0],
         mode="markers+text",
         text=["start", "best end"],
-        textposition="top center",
+        textposition=["bottom center", "top center"],
         showlegend=False,
         marker={"symbol": ["circle-open", "star"], "size": 13, "color": theme.text, "line": {"width": 2}},
         hoverinfo="skip",

@@ -21,7 +21,7 @@ from playground.landscapes.spec import RaceSpec
 
 SLICE = 0.03
 """Seconds that a long job gets in turn."""
-NEWS_EVERY = 0.1
+NEWS_EVERY = 0.02
 """Seconds between two reports of one job's progress."""
 
 Result = tuple[dict[str, Any], bytes]

@@ -14,6 +14,8 @@ from playground.parts import Args
 Point = tuple[float, float]
 Minimum = tuple[float, float, float]
 Range = tuple[float, float]
+FAR = 10
+"""Sides of its picture beyond which a point that never returns counts as lost."""
 
 
 def module_of(*values: Any) -> Any:
@@ -90,6 +92,12 @@ class Landscape:
         if not self.minima:
             return np.full(np.broadcast(x, y).shape, np.nan)
         return np.min([np.hypot(np.subtract(x, a), np.subtract(y, b)) for a, b, _ in self.minima], axis=0)
+
+    def is_far(self, points: np.ndarray) -> np.ndarray:
+        """(...) of (..., 2): whether a point is more than FAR sides of the picture from its middle; nan is not far."""
+        sides = np.array(self.domain)
+        middle, reach = sides.mean(1), FAR * (sides[:, 1] - sides[:, 0])
+        return np.logical_or(*np.moveaxis(np.abs(points - middle) > reach, -1, 0))
 
     def hessian(self, x: float, y: float, width: float = 1.0) -> np.ndarray:
         """(2, 2) second derivatives at a point, by central differences of fourth order; nan where there are none."""

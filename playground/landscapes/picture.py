@@ -11,7 +11,7 @@ import numpy as np
 
 from playground.catalog import OPTIMIZERS
 from playground.engine.snapshot import pack
-from playground.landscapes.landscape import Landscape
+from playground.landscapes.landscape import FAR, Landscape
 from playground.landscapes.racing import Trail
 from playground.landscapes.spec import RaceSpec
 from playground.landscapes.worked import MEANING, numbers, rule
@@ -129,7 +129,15 @@ def score(spec: RaceSpec, trail: Trail) -> dict[str, Any]:
         "reached_evaluations": None if reached is None else int(trail.evaluations[reached]),
         "reached_seconds": None if reached is None else _number(trail.seconds[reached]),
         "diverged_at": diverged,
+        "diverged": "" if diverged is None else _divergence(trail, diverged),
     }
+
+
+def _divergence(trail: Trail, step: int) -> str:
+    """What is meant by diverged at this step."""
+    if np.isfinite(trail.loss[step]) and np.isfinite(trail.path[step]).all():
+        return f"from step {step} on more than {FAR} picture sides away"
+    return f"no finite number at step {step} any more"
 
 
 def _number(value: Any) -> float | None:

@@ -158,7 +158,8 @@ class Trail:
         state: what the optimizer kept per step.
         evaluations: (steps + 1,) gradients that had been computed when a point was reached.
         seconds: (steps + 1,) time that had been spent by then, without the keeping of records.
-        diverged_at: the first step whose point or loss is not a finite number, or None.
+        diverged_at: the first step whose point or loss is not a finite number; where all are, the first one from which
+            on the point stays more than FAR sides of the picture from its middle; otherwise None.
     """
 
     racer: Racer
@@ -265,7 +266,7 @@ class _Course:
     def __init__(self, landscape: Landscape, racer: Racer, start: tuple[float, float], steps: int, dtype: Any):
         import torch
 
-        self.racer, self.function = racer, landscape.function
+        self.racer, self.landscape, self.function = racer, landscape, landscape.function
         self.point = torch.tensor(start, dtype=torch_dtype(dtype), requires_grad=True)
         self.optimizer = build_optimizer(racer, [self.point])
         self.move_rate = _rate_mover(racer, self.optimizer)
@@ -317,8 +318,10 @@ class _Course:
 
     def _step_with_closure(self) -> None:
         asked, k = self.asked, self.done
+        visited: list[np.ndarray] = []
 
         def closure() -> Any:
+            visited.append(self.point.detach().numpy().copy())
             loss = self._evaluate()
             if self.asked == asked:
                 self.loss[k], self.grad[k] = loss.item(), self.point.grad.numpy()
@@ -328,8 +331,22 @@ class _Course:
             return loss
 
         self.optimizer.step(closure)
+        self._keep_inner(visited)
         if self.move_rate is not None:
             self.move_rate(self.loss[k])
+
+    def _keep_inner(self, visited: list[np.ndarray]) -> None:
+        """Where the last inner step of this step began, as `inner`, and how far along `d` it went, as `inner_t`."""
+        here, state = self.point.detach().numpy(), self.optimizer.state[self.point]
+        began, length = here, 0.0
+        if state.get("d") is not None:
+            expected = here - float(state["t"]) * state["d"].numpy()
+            nearest = min(visited, key=lambda point: float(np.hypot(*(point - expected))))
+            if np.allclose(nearest, expected, rtol=1e-6, atol=1e-9) and not np.array_equal(nearest, here):
+                began, length = nearest, float(state["t"])  # otherwise torch stopped before it moved again
+        for name, value in (("inner", began), ("inner_t", length)):
+            column = self.columns.setdefault(name, np.full((self.steps, *np.shape(value)), np.nan))
+            column[self.done] = value
 
     def _keep(self, k: int) -> None:
         """Copies the optimizer's state; tensors that it changes in place are seen through one view."""
@@ -355,7 +372,6 @@ class _Course:
         self.evaluations[last:], self.seconds[last:] = self.asked, self.spent
         if last == self.steps:
             self.loss[-1], self.grad[-1] = self._evaluate().item(), self.point.grad.numpy()
-        finite = np.isfinite(self.loss) & np.isfinite(self.path).all(1)
         return Trail(
             self.racer,
             self.path,
@@ -365,8 +381,16 @@ class _Course:
             State(_readable(self.racer, self.columns, self.path)),
             self.evaluations,
             self.seconds,
-            None if finite.all() else int(np.argmin(finite)),
+            self._diverged_at(),
         )
+
+    def _diverged_at(self) -> int | None:
+        finite = np.isfinite(self.loss) & np.isfinite(self.path).all(1)
+        if not finite.all():
+            return int(np.argmin(finite))
+        near = np.flatnonzero(~self.landscape.is_far(self.path))
+        since = int(near[-1]) + 1 if near.size else 0
+        return since if since <= self.steps else None
 
 
 NOT_SHOWN = {"step", "n_iter", "func_evals", "old_dirs", "old_stps", "ro", "al", "prev_loss"}

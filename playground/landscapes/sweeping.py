@@ -29,7 +29,8 @@ class Sweep:
         paths: (rates, starts, steps + 1, 2), or None for sweeps too large to keep them.
         ends: (rates, starts, 2), the last points.
         losses: (rates, starts), the values there.
-        diverged_at: (rates, starts) first step without finite numbers, or -1.
+        diverged_at: (rates, starts) as in a Trail: the first step without finite numbers, or else the one from which on
+            a start's point stays far from the picture, or -1.
         reached_at: (rates, starts) first step whose loss is within the tolerance of the lowest value, or -1.
         travelled: (rates, starts) distance from the point at nine tenths of the steps to the end.
     """
@@ -153,7 +154,8 @@ class _Record:
         floor = landscape.floor
         self.goal = -math.inf if floor is None else floor + tolerance
         self.paths = np.full((*shape, steps + 1, 2), np.nan) if keep else None
-        self.diverged_at, self.reached_at = np.full(shape, -1), np.full(shape, -1)
+        self.landscape = landscape
+        self.diverged_at, self.reached_at, self.far_since = (np.full(shape, -1) for _ in range(3))
         self.before = self.ends = np.empty((*shape, 2))
 
     def step(self, k: int, points: np.ndarray, losses: np.ndarray) -> None:
@@ -163,6 +165,10 @@ class _Record:
         finite = np.isfinite(losses)
         if not finite.all():
             self.diverged_at[~finite & (self.diverged_at < 0)] = k
+        far = self.landscape.is_far(points)
+        if far.any():
+            self.far_since[far & (self.far_since < 0)] = k
+        self.far_since[~far] = -1
         near = losses <= self.goal
         if near.any():
             self.reached_at[near & (self.reached_at < 0)] = k
@@ -173,6 +179,7 @@ class _Record:
 
     def sweep(self) -> Sweep:
         self.ends[self.diverged_at >= 0] = np.nan
+        self.diverged_at = np.where(self.diverged_at < 0, self.far_since, self.diverged_at)
         travelled = np.hypot(*np.moveaxis(self.ends - self.before, -1, 0))
         return Sweep(
             self.lrs, self.starts, self.paths, self.ends, self.losses, self.diverged_at, self.reached_at, travelled

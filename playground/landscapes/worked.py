@@ -39,6 +39,7 @@ RULES: dict[str, Callable[[Racer], str]] = {
     "Rprop": lambda racer: "w - s * sign",
     "ASGD": lambda racer: "w * (1 - lambd * eta) - eta * g",
     "Adafactor": lambda racer: "w * (1 - lr * weight_decay) - alpha * g / sqrt(v)",
+    "LBFGS": lambda racer: "p + a * d",
 }
 
 MEANING: dict[str, str] = {
@@ -57,12 +58,15 @@ MEANING: dict[str, str] = {
     "then": "weight of m",
     "eta": "step that shrinks with time",
     "alpha": "step relative to the size of the point",
+    "p": "point before the last of this step's inner steps",
+    "a": "length of that inner step; 0 where none was needed",
+    "d": "its direction: the inverse curvature, learnt from the inner steps before, times minus the gradient",
 }
 
 
 def rule(racer: Racer) -> str:
-    """How the next w follows, as text; for optimizers without a rule of one line, the update that was made."""
-    return RULES.get(racer.optimizer, lambda racer: "w + update")(racer)
+    """How the next w follows, as text; of the many inner steps in one of LBFGS, the last."""
+    return RULES[racer.optimizer](racer)
 
 
 def numbers(trail: Trail) -> Columns:
@@ -139,6 +143,12 @@ def _adafactor(trail: Trail, known: Columns, t: np.ndarray) -> Columns:
     return {"v": v, "alpha": size / np.maximum(1.0, largest)}
 
 
+def _lbfgs(trail: Trail, known: Columns, t: np.ndarray) -> Columns:
+    directions = trail.state["d"] if "d" in trail.state else np.zeros_like(known["w"])
+    length = trail.state["inner_t"]
+    return {"p": trail.state["inner"], "a": length, "d": np.where(length[:, None] == 0, 0.0, directions)}
+
+
 EXTRA: dict[str, Callable[[Trail, Columns, np.ndarray], Columns]] = {
     "SGD": _momentum,
     "RMSprop": _momentum,
@@ -148,4 +158,5 @@ EXTRA: dict[str, Callable[[Trail, Columns, np.ndarray], Columns]] = {
     "Rprop": _rprop,
     "ASGD": _asgd,
     "Adafactor": _adafactor,
+    "LBFGS": _lbfgs,
 }

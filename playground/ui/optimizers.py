@@ -117,7 +117,9 @@ def racer_table(spec: RaceSpec) -> None:
             key="add-racer",
             help=f"Any class of torch.optim that can step a point. {_cannot()}",
             disabled=len(spec.racers) >= LIMITS.max_racers,
-            on_click=lambda: state.change(lambda old: _with(old, RacerSpec.of_class(st.session_state["add-racer"]))),
+            on_click=state.on_click(
+                lambda: state.change(lambda old: _with(old, RacerSpec.of_class(st.session_state["add-racer"])))
+            ),
         )
         st.session_state["same-rate"] = spec.shared_lr is not None
         st.toggle(
@@ -208,7 +210,7 @@ def _racer_options(spec: RaceSpec, index: int, racer: RacerSpec) -> None:
             icon=":material/content_copy:",
             key=f"{key}-duplicate",
             disabled=len(spec.racers) >= LIMITS.max_racers,
-            on_click=state.change,
+            on_click=state.on_click(state.change),
             args=(lambda old: old.but(racers=(*old.racers[: index + 1], *old.racers[index:])),),
         )
         st.button(
@@ -216,7 +218,7 @@ def _racer_options(spec: RaceSpec, index: int, racer: RacerSpec) -> None:
             icon=":material/delete:",
             key=f"{key}-remove",
             disabled=len(spec.racers) == 1,
-            on_click=state.change,
+            on_click=state.on_click(state.change),
             args=(lambda old: old.but(racers=(*old.racers[:index], *old.racers[index + 1 :])),),
         )
     own = Param("lr", "float", LR.default, LR.low, LR.high, LR.help, scale="log", label="learning rate, any number")
@@ -295,7 +297,7 @@ def notes(spec: RaceSpec, scores: list[dict[str, Any]]) -> list[str]:
     limit = spec.place.largest_stable_lr()
     for score in scores:
         if score["diverged_at"] is not None:
-            said.append(f":red[**{score['label']}** diverged at step {score['diverged_at']}.]")
+            said.append(f":red[**{score['label']}** diverged at step {score['diverged_at']}: {score['diverged']}.]")
     if limit is not None:
         above = [score["lr"] for score in scores if score["plain"] and score["lr"] > limit]
         said.append(

@@ -1,25 +1,24 @@
 """What one visitor's session holds of the Optimizers page: the race as a value, and the jobs under way for it."""
 
 from collections.abc import Callable
-from functools import partial
-from typing import Any, Literal
+from typing import Any
 
 import streamlit as st
 
 from playground.landscapes.spec import WORDS, RaceSpec
 from playground.landscapes.worker import Job, Worker
+from playground.ui.visitor import Visitor
 
 RACE = "race"
-ADDRESS = "race-address"
 MISTAKE = "race-mistake"
 JOBS = "race-jobs"
-SHOWN = "race-shown"
 QUICK = 0.6
 """Seconds that a page run waits for a race before it shows the empty course and looks again."""
 
+VISITOR = Visitor("race")
+on_change, on_click = VISITOR.on_change, VISITOR.on_click
+
 Change = Callable[[RaceSpec], RaceSpec]
-Make = Callable[[RaceSpec, Any], RaceSpec]
-"""(the race, what a widget was set to) -> the new race; ValueError says why there is none."""
 
 
 @st.cache_resource(show_spinner=False)
@@ -37,14 +36,16 @@ def open_race() -> RaceSpec:
     the widgets to.
     """
     address = _words()
-    if RACE not in st.session_state or (address and address != st.session_state[ADDRESS]):
+    changes = VISITOR.changes()
+    if VISITOR.typed(address, bool(changes)) or RACE not in st.session_state:
         try:
             st.session_state[RACE] = RaceSpec.from_query(address)
         except ValueError as error:
             st.session_state[RACE] = RaceSpec()
             st.session_state[MISTAKE] = f"This link cannot be opened as it is, so here is the default race. {error}"
-        st.session_state[ADDRESS] = address
-    _take_changes()
+        VISITOR.written(address)
+    for make in changes:
+        change(make)
     return race()
 
 
@@ -64,7 +65,7 @@ def write_address() -> None:
     if address != _words():
         others = {word: text for word, text in st.query_params.to_dict().items() if word not in WORDS}
         st.query_params.from_dict({**address, **others})
-    st.session_state[ADDRESS] = address
+    VISITOR.written(address)
 
 
 def change(make: Change) -> None:
@@ -74,26 +75,6 @@ def change(make: Change) -> None:
         st.session_state.pop(MISTAKE, None)
     except ValueError as error:
         st.session_state[MISTAKE] = str(error)
-
-
-def on_change(key: str, make: Make) -> Literal["rerun"]:
-    """For a widget's `on_change`, after `st.session_state[key]` has been set to what it shows; as on the Train page
-    (playground/ui/session.py), the next run of the page begins with what was changed."""
-    st.session_state.setdefault(SHOWN, {})[key] = (st.session_state[key], make)
-    return "rerun"
-
-
-def _take_changes() -> None:
-    shown: dict[str, tuple[Any, Make]] = st.session_state.setdefault(SHOWN, {})
-    for key, (value, make) in list(shown.items()):
-        if key not in st.session_state:
-            del shown[key]  # the widget is no longer on the page
-        elif (given := st.session_state[key]) != value:
-            change(partial(_made, make, given))
-
-
-def _made(make: Make, given: Any, old: RaceSpec) -> RaceSpec:
-    return make(old, given)
 
 
 def show_mistake() -> None:

@@ -6,6 +6,7 @@ from typing import Any
 import streamlit as st
 
 from playground.engine.snapshot import unpack
+from playground.landscapes.landscape import FAR
 from playground.landscapes.network import SEED, STEPS, TOYS, NetworkSpec
 from playground.landscapes.spec import RaceSpec
 from playground.landscapes.worker import Job
@@ -16,7 +17,7 @@ from playground.ui import optimizers_state as state
 BASIN_SIZE = 200
 LOOK_EVERY = 0.2
 COLOURS = {"ends": "where it ends", "steps": "steps needed", "loss": "last loss"}
-PLANES = {"random": "random, filter-normalised", "paths": "where the ways differ most"}
+PLANES = {"random": "random directions", "paths": "along the ways"}
 WHO = {"usual": "rates for networks", "race": "those of the race"}
 NETWORK = NetworkSpec.of()
 SHOWN = (
@@ -42,7 +43,10 @@ def _job_controls(operation: str, label: str, help: str, **fields: Any) -> Job |
     if busy:
         assert job is not None, "only a job can be busy"
         st.button(
-            "Cancel", icon=":material/close:", key=f"{operation}-cancel", on_click=lambda: state.worker().cancel(job.id)
+            "Cancel",
+            icon=":material/close:",
+            key=f"{operation}-cancel",
+            on_click=state.on_click(lambda: state.worker().cancel(job.id)),
         )
     else:
         st.button(
@@ -51,7 +55,7 @@ def _job_controls(operation: str, label: str, help: str, **fields: Any) -> Job |
             key=f"{operation}-go",
             type="primary",
             help=help,
-            on_click=state.order,
+            on_click=state.on_click(state.order),
             args=(operation,),
             kwargs=fields,
         )
@@ -99,11 +103,12 @@ def rates_tab(spec: RaceSpec) -> None:
         )
         st.plotly_chart(figure, key="heat", width="stretch")
         limit = spec.place.largest_stable_lr()
-        if limit is not None:
-            st.caption(
-                f"Dark cells diverged; the orange line is the boundary. Plain SGD must stay below {limit:.2g} near the "
-                "minimum. A star marks the best rate, which may be a fluke: one lucky step can land anywhere."
-            )
+        stable = "" if limit is None else f"Plain SGD must stay below {limit:.2g} near the minimum. "
+        st.caption(
+            f"Dark cells diverged: they ended without a finite number, or more than {FAR} picture sides away. The "
+            f"orange line is the boundary. {stable}A star marks the best rate, which may be a fluke: one lucky step can "
+            "land anywhere."
+        )
 
     _follow(
         job, show, "Press the button: the strip shows how wide the range of good rates is, and where each one diverges."
@@ -169,8 +174,8 @@ def network_tab(spec: RaceSpec) -> None:
             required=True,
             key="net-plane",
             format_func=lambda word: PLANES[word],
-            help="Random: two Gaussian directions, each unit as long as its weights (Li et al., 2018). Ways: their two "
-            "principal directions.",
+            help="Random: two Gaussian directions, filter-normalised: each unit as long as its weights (Li et al., "
+            "2018). Ways: the two directions in which they differ most. Either plane is the same for all racers.",
         )
         who = st.segmented_control(
             "Racers",
@@ -212,7 +217,8 @@ def network_tab(spec: RaceSpec) -> None:
                 "Explained: share of the squared distances from the best end that lies in the plane. Projection gap: "
                 "how far, on average, the loss on the way is from the loss where its shadow falls on the plane. A "
                 "small share and a large gap say that the picture shows little of what happened: almost all went on "
-                f"in the other {header['parameters'] - 2} directions."
+                f"in the other {header['parameters'] - 2} directions. On random directions the ways hardly leave the "
+                "middle; drag over the map to look nearer, double-click to come back."
             )
 
     _follow(

@@ -5,6 +5,9 @@ import time
 
 import pytest
 
+from playground.landscapes import LANDSCAPES, race
+from playground.landscapes.spec import RaceSpec
+
 ROOT = ".pg-race"
 
 
@@ -89,6 +92,40 @@ def test_a_start_is_clicked_and_the_trails_grow_while_it_plays(race_page):
     stood = told(page)["t"]
     time.sleep(0.3)
     assert told(page)["t"] == stood
+
+
+def test_the_start_is_dragged_and_the_race_begins_there(race_page):
+    """Pointer down on the start's mark, moved and released: map, numbers, address and paths follow."""
+    page = race_page()
+    at_rest(page)
+    before = told(page)
+    canvas = page.locator(".rc-map canvas").bounding_box()
+    left, top = canvas["x"] + 30, canvas["y"] + 4  # the plane begins here
+    width, height = canvas["width"] - 36, canvas["height"] - 24
+    (x0, x1), (y0, y1) = LANDSCAPES["rosenbrock"].domain
+
+    def pixel(x, y):
+        return left + (x - x0) / (x1 - x0) * width, top + (y1 - y) / (y1 - y0) * height
+
+    assert before["start"] == "-1.0000 1.0000"
+    page.mouse.move(*pixel(-1, 1))
+    page.mouse.down()
+    page.mouse.move(*pixel(-0.2, 0.8), steps=5)
+    assert told(page)["race"] == before["race"], "nothing is sent while it is held"
+    page.mouse.move(*pixel(0.5, 0.2), steps=5)
+    page.mouse.up()
+    wait_for(page, f"element => Number(element.dataset.race) > {before['race']}")
+    x, y = map(float, told(page)["start"].split())
+    assert (x, y) == pytest.approx((0.5, 0.2), abs=0.01)
+    for axis, value in (("x", x), ("y", y)):
+        shown = page.locator(f".st-key-start-{axis} input")
+        page.wait_for_function(
+            "([field, value]) => Math.abs(Number(field.value) - value) < 1e-3", arg=[shown.element_handle(), value]
+        )
+    assert re.search(r"start=0\.(49|5)\d*_0\.(19|2)", page.url)
+    trail = race(LANDSCAPES["rosenbrock"], [RaceSpec().racers[0].racer()], (x, y), 100)[0]
+    final = page.locator(".rc-board tbody tr").first.locator("td").nth(1).inner_text()
+    assert float(final) == pytest.approx(trail.loss[-1], rel=0.01)
 
 
 def test_playing_asks_the_server_for_nothing_and_steps_by_button_and_scrubber(race_page):

@@ -65,6 +65,15 @@ def test_a_diverged_race_packs_without_a_number_that_json_cannot_hold():
     header, _ = unpack(race_picture(spec, [trail]))
     assert header["racers"][0]["diverged_at"] == trail.diverged_at
     assert header["racers"][0]["loss"] is None
+    assert header["racers"][0]["diverged"] == f"no finite number at step {trail.diverged_at} any more"
+
+
+def test_who_left_for_good_is_told_apart_from_who_has_no_number():
+    spec = RaceSpec.of(landscape="saddle", racers=texts("SGD.0.1"), start=(0.3, 0.1))
+    [trail] = race(spec.place, spec.field(), spec.begin, spec.steps)
+    row = score(spec, trail)
+    assert row["diverged"] == f"from step {trail.diverged_at} on more than 10 picture sides away"
+    assert row["loss"] == trail.loss[-1]
 
 
 def test_the_budget_by_gradients_cuts_lbfgs():

@@ -106,6 +106,8 @@ def test_the_scripts_print_the_same_final_losses(tmp_path):
 
 VARIANTS = [
     *(Racer(name, OPTIMIZERS[name].race_lr or 0.05) for name in OPTIMIZERS),
+    Racer("LBFGS", 1.0, {"line_search_fn": "strong_wolfe"}),
+    Racer("LBFGS", 0.1, {"max_iter": 3}),
     Racer("SGD", 1e-3, {"momentum": 0.9, "nesterov": True, "weight_decay": 0.1}),
     Racer("Adam", 0.1, {"amsgrad": True, "weight_decay": 0.1}),
     Racer("AdamW", 0.1, {"weight_decay": 0.3}),
@@ -132,6 +134,19 @@ def test_the_worked_step_gives_the_next_point(racer):
             assert program(**values) == pytest.approx(trail.path[step + 1, axis], rel=1e-9, abs=1e-12)
 
 
-def test_only_lbfgs_has_no_rule_of_one_line():
-    assert set(OPTIMIZERS) - set(RULES) == {"LBFGS"}
-    assert np.isfinite(numbers(race(LANDSCAPES["bowl"], [Racer("LBFGS", 1.0)], (1, 1), 2)[0])["update"]).all()
+def test_every_optimizer_has_a_rule():
+    assert set(OPTIMIZERS) == set(RULES)
+
+
+@pytest.mark.parametrize("search", [None, "strong_wolfe"])
+@pytest.mark.parametrize("start", [(1.0, 1.0), (-1.2, 0.7), (0.5, 0.5)])
+def test_the_last_inner_step_of_lbfgs_begins_where_torch_has_been(search, start):
+    """With one inner step per step, it begins at the step's own point; where torch rests, nothing is added."""
+    [trail] = race(
+        LANDSCAPES["rosenbrock"], [Racer("LBFGS", 0.5, {"max_iter": 1, "line_search_fn": search})], start, 30
+    )
+    known = numbers(trail)
+    np.testing.assert_allclose(known["p"] + known["a"][:, None] * known["d"], trail.path[1:], rtol=1e-9, atol=1e-12)
+    moved = known["a"] > 0
+    np.testing.assert_array_equal(known["p"][moved], trail.path[:-1][moved])
+    np.testing.assert_array_equal(moved, (trail.path[1:] != trail.path[:-1]).any(1))

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from playground.catalog import OPTIMIZERS, SCHEDULERS
-from playground.landscapes import CANNOT_RACE, LANDSCAPES, Racer, from_expression, race
+from playground.landscapes import CANNOT_RACE, LANDSCAPES, Racer, from_expression, race, sweep
 from playground.parts import Args
 from playground.spec import SchedulerSpec
 
@@ -130,6 +130,25 @@ def test_divergence_is_told_with_its_step():
     assert np.isfinite(trail.loss[: trail.diverged_at]).all()
     assert np.isfinite(trail.path[: trail.diverged_at]).all()
     assert not np.isfinite(trail.loss[trail.diverged_at])
+
+
+def test_who_leaves_for_good_with_finite_numbers_has_diverged_too():
+    """Down a saddle there is no end: it counts from the step after which the point stays ten pictures away."""
+    saddle = LANDSCAPES["saddle"]
+    [trail] = race(saddle, [Racer("SGD", 0.1)], (0.3, 0.1), 100)
+    assert np.isfinite(trail.loss).all()
+    (x0, x1), (y0, y1) = saddle.domain
+    away = np.abs(trail.path - [(x0 + x1) / 2, (y0 + y1) / 2]) > [10 * (x1 - x0), 10 * (y1 - y0)]
+    assert trail.diverged_at == int(np.argmax(away.any(1))) > 0
+    [rows] = sweep(saddle, "SGD", [0.1], [(0.3, 0.1), (0.3, 0.0)], 100).diverged_at
+    assert rows.tolist() == [trail.diverged_at, -1]
+
+
+def test_who_comes_back_from_far_away_has_not_diverged():
+    [trail] = race(LANDSCAPES["bowl"], [Racer("SGD", 0.01)], (300.0, 300.0), 3_000)
+    assert LANDSCAPES["bowl"].is_far(trail.path[:1])
+    assert trail.diverged_at is None
+    assert sweep(LANDSCAPES["bowl"], "SGD", [0.01], [(300.0, 300.0)], 3_000).diverged_at.tolist() == [[-1]]
 
 
 def test_above_the_largest_stable_rate_plain_descent_leaves_and_below_it_stays():

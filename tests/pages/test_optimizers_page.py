@@ -202,3 +202,18 @@ def test_the_tabs_at_rest(open_page, tab, kind):
     app.run()
     assert not app.exception
     assert app.get(kind)
+
+
+def test_a_late_address_takes_nothing_back(open_page):
+    """The browser's next message may carry the address from before the last change; a typed one counts."""
+    app = open_page(steps="50")
+    app.number_input(key="start-x").set_value(0.5)
+    app.run()
+    before = dict(app.query_params)
+    app.number_input(key="start-y").set_value(-0.25)
+    app.run()
+    app.query_params["start"] = before["start"]
+    app.run()
+    assert spec_of(app).begin == (0.5, -0.25)
+    app.query_params["start"] = "0.1_0.2"
+    assert spec_of(settled(app.run())).begin == (0.1, 0.2)
