@@ -106,8 +106,8 @@ def rates_tab(spec: RaceSpec) -> None:
         stable = "" if limit is None else f"Plain SGD must stay below {limit:.2g} near the minimum. "
         st.caption(
             f"Dark cells diverged: they ended without a finite number, or more than {FAR} picture sides away. The "
-            f"orange line is the boundary. {stable}A star marks the best rate, which may be a fluke: one lucky step can "
-            "land anywhere."
+            f"orange line is the boundary. {stable}A star marks the best rate, which may be a fluke: one lucky step "
+            "can land anywhere."
         )
 
     _follow(
