@@ -2,8 +2,10 @@
 
 from dataclasses import dataclass
 
-from playground.shapes import ShapeError
+from playground.shapes import ShapeError, shape_text
 from playground.spec import Args, Experiment, LayerSpec, LossSpec, output_for
+
+FLATTEN = "Add Flatten"
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,7 @@ def findings(experiment: Experiment) -> list[Finding]:
     except ShapeError as error:
         without = experiment.layers[: error.index - 1] + experiment.layers[error.index :]
         return [Finding(str(error), True, f"Remove layer {error.index}", _changed(experiment, layers=without))]
-    shaped = (_task(experiment, output), _width(experiment, output))
+    shaped = (_tokens(experiment), _task(experiment, output), _width(experiment, output))
     found = (*shaped, _twice(experiment), _batches(experiment), _cycle(experiment), _engine(experiment))
     return sorted((finding for finding in found if finding), key=lambda finding: not finding.fatal)
 
@@ -49,7 +51,9 @@ def fitted(experiment: Experiment) -> Experiment:
         layers[-1] = layers[-1].set(out_features=output["out_features"])
     else:
         layers.append(output)
-    return experiment.but(layers=tuple(layers), loss=loss)
+    made = experiment.but(layers=tuple(layers), loss=loss)
+    many = [finding.fix for finding in findings(made) if finding.cure == FLATTEN]
+    return many[0] or made if many else made
 
 
 def _changed(experiment: Experiment, **fields: object) -> Experiment | None:
@@ -77,6 +81,8 @@ def _width(experiment: Experiment, output: tuple[int, ...]) -> Finding | None:
     classes, loss = experiment.data.classes, experiment.loss
     if not output:
         return _flat(experiment)
+    if len(output) > 1:
+        return _positions(experiment, output)
     wanted = classes if loss.entry.targets == "indices" or classes > 2 else 1
     width = output[-1]
     if width == wanted or (classes == 2 and width == 2) or (loss.entry.targets == "indices" and width > wanted):
@@ -112,6 +118,45 @@ def _flat(experiment: Experiment) -> Finding:
     else:
         message = f"The output has shape (N,), but {loss.name} needs (N, outputs): remove Flatten with start_dim=0."
     return Finding(message, loss.entry.targets != "values", "Remove Flatten", _changed(experiment, layers=kept))
+
+
+def _positions(experiment: Experiment, output: tuple[int, ...]) -> Finding:
+    """An answer for every place of a picture or a sequence, where one is asked for."""
+    layers = list(experiment.layers)
+    last = next((index for index in range(len(layers) - 1, 0, -1) if layers[index].name == "Linear"), len(layers))
+    flat = _changed(experiment, layers=(*layers[:last], LayerSpec(name="Flatten"), *layers[last:]))
+    return Finding(
+        f"The output has shape {shape_text(output)}, but one answer per sample is (N, outputs): add Flatten before the "
+        "last layer.",
+        True,
+        FLATTEN,
+        flat,
+    )
+
+
+def _tokens(experiment: Experiment) -> Finding | None:
+    """Tokens are names and no amounts: an Embedding makes numbers of them."""
+    tokens, first = experiment.data.tokens, experiment.layers[0]
+    if not tokens:
+        return None
+    if first.name != "Embedding":
+        fix = experiment.data.set(encoding="one_hot")
+        return Finding(
+            f"The inputs are tokens, whole numbers from 0 to {tokens - 1}, and {first.name} takes amounts: begin with "
+            "an Embedding, or use one-hot rows.",
+            True,
+            "Use one-hot rows",
+            _changed(experiment, data=fix),
+        )
+    if first["num_embeddings"] >= tokens:
+        return None
+    return Finding(
+        f"The Embedding has {first['num_embeddings']:,} rows, but there are {tokens} tokens: set num_embeddings to "
+        f"{tokens}.",
+        True,
+        f"Set num_embeddings to {tokens}",
+        _changed(experiment, layers=(first.set(num_embeddings=tokens), *experiment.layers[1:])),
+    )
 
 
 def _twice(experiment: Experiment) -> Finding | None:

@@ -154,8 +154,13 @@ class DataSpec(Part):
         return "" if text == self.entry.drawn else text
 
     @property
+    def tokens(self) -> int:
+        """How many different tokens there are; 0 where samples are no sequences of whole numbers."""
+        return self.entry.tokens if self.args.get("encoding") == "tokens" else 0
+
+    @property
     def input_shape(self) -> tuple[int, ...]:
-        """Shape of one input sample: (features,), or (channels, height, width) for convolutions."""
+        """Shape of one sample: (features,), (channels, height, width), (steps, features) or, for tokens, (steps,)."""
         return (len(self.features),) if self.features else self.entry.input_shape(self.args)
 
     @property

@@ -1,5 +1,6 @@
 """The data sets: what each one is, what it takes, and a sensible experiment to start from."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -43,7 +44,11 @@ class DatasetEntry(Entry):
         view: 'plane' (two inputs), 'line' (one input) or 'table'.
         domain: least and largest coordinate of the picture, for 'plane' and 'line'.
         image: rows and columns of a sample that is a picture of one channel; parameter `layout` says how it is given.
+        shape: of one sample that is neither a row nor a picture; a name stands for the value of that parameter.
+        tokens: how many different whole numbers there are, where samples can be sequences of such.
+        ordered: whether the first samples train and the last ones validate, because neighbours overlap.
         standardize: whether inputs (and targets of a regression) are standardised on the training part.
+        together: whether they are by one mean and deviation for all inputs, and not by one for each.
         group: where the set stands in the list.
         drawn: the points to begin with, as text, of a set whose points belong to the experiment itself.
     """
@@ -55,16 +60,38 @@ class DatasetEntry(Entry):
     view: str = "plane"
     domain: tuple[float, float] = (-6.0, 6.0)
     image: tuple[int, int] | None = None
+    shape: tuple[int | str, ...] = ()
+    tokens: int = 0
+    ordered: bool = False
     standardize: bool = False
+    together: bool = False
     group: str = "Two classes"
     drawn: str = ""
     starter: Starter = Starter("Linear.8~Tanh~Linear.8~Tanh")
 
     def input_shape(self, args: Mapping[str, Value]) -> tuple[int, ...]:
-        """Shape of one input sample: (features,), or (channels, height, width) of a picture laid out as an image."""
-        if self.image and args["layout"] == "image":
-            return (1, *self.image)
-        return (self.inputs,)
+        """Shape of one input sample.
+
+        (features,); (channels, height, width) of a picture laid out as an image; (steps, features) of a sequence of
+        numbers; (steps,) of a sequence of tokens.
+        """
+        if picture := self.picture(args):
+            return picture if args["layout"] == "image" else (math.prod(picture),)
+        if self.tokens:
+            return (_whole(args["steps"]), *((self.tokens,) if args["encoding"] == "one_hot" else ()))
+        return tuple(_whole(args[size]) if isinstance(size, str) else size for size in self.shape) or (self.inputs,)
+
+    def picture(self, args: Mapping[str, Value]) -> tuple[int, int, int] | None:
+        """Channels, rows and columns of a sample that is a picture."""
+        if "side" in args:
+            side = _whole(args["side"])
+            return (3 if args["colour"] == "colour" else 1, side, side)
+        return (1, *self.image) if self.image else None
+
+
+def _whole(value: Value) -> int:
+    assert isinstance(value, int), f"{value!r} is no size"
+    return value
 
 
 def _n(default: int, low: int = 10, high: int = LIMITS.max_samples, help: str = "How many points.") -> Param:
@@ -74,6 +101,10 @@ def _n(default: int, low: int = 10, high: int = LIMITS.max_samples, help: str = 
 def _noise(default: float = 0.0, help: str = "") -> Param:
     help = help or "How far points stray, or labels near the edge flip."
     return Param("noise", "float", default, 0.0, 0.5, help, label="noise")
+
+
+def _steps(default: int, low: int, high: int, help: str, label: str = "length") -> Param:
+    return Param("steps", "int", default, low, high, help, label=label)
 
 
 def _layout(default: str) -> Param:
@@ -290,6 +321,76 @@ DATASETS: dict[str, DatasetEntry] = {
                 batch_size=32,
                 train_fraction=0.8,
             ),
+        ),
+        DatasetEntry(
+            "wave",
+            "playground.data.sequences.wave",
+            (_n(600, help="How many windows."), _steps(20, 2, 60, "How many values the network sees."), _noise()),
+            task="regression",
+            inputs=20,
+            shape=("steps", 1),
+            classes=0,
+            view="table",
+            group="Sequences",
+            label="sine continuation",
+            summary="The value that follows a piece of a sine, each with a frequency and a phase of its own.",
+            formula=r"x_t = \sin(\varphi + \omega t), \quad y = x_T",
+            starter=Starter("Flatten~Linear.32~Tanh", "Adam.0.003", batch_size=32, train_fraction=0.8),
+        ),
+        DatasetEntry(
+            "parity",
+            "playground.data.sequences.parity",
+            (_n(200, help="How many strings."), _steps(8, 2, 16, "How many bits a string has.", "bits")),
+            inputs=8,
+            names=("even", "odd"),
+            shape=("steps", 1),
+            view="table",
+            group="Sequences",
+            label="parity of bits",
+            summary="Is the number of ones odd? One flipped bit flips the answer, so a list helps nobody.",
+            formula=r"y = b_1 \oplus b_2 \oplus \dots \oplus b_T",
+            starter=Starter("Flatten~Linear.32~Tanh", "Adam.0.01", batch_size=16, train_fraction=0.8),
+        ),
+        DatasetEntry(
+            "adding",
+            "playground.data.sequences.adding",
+            (_n(1000, help="How many sequences."), _steps(10, 4, 100, "How many numbers a sequence has.")),
+            task="regression",
+            inputs=20,
+            shape=("steps", 2),
+            classes=0,
+            view="table",
+            group="Sequences",
+            label="adding problem",
+            summary="The sum of two marked numbers among many (Hochreiter and Schmidhuber, 1997).",
+            formula=r"y = \sum_t x_t m_t, \quad m_t \in \{0, 1\}, \quad \sum_t m_t = 2",
+            starter=Starter("Flatten~Linear.64~ReLU", "Adam.0.003", batch_size=32, train_fraction=0.8),
+        ),
+        DatasetEntry(
+            "characters",
+            "playground.data.sequences.characters",
+            (
+                _n(2000, high=min(2000, LIMITS.max_samples), help="How many windows, of the text's 2,000."),
+                _steps(8, 2, 40, "How many characters the network sees."),
+                Param(
+                    "encoding",
+                    "choice",
+                    "one_hot",
+                    choices=("tokens", "one_hot"),
+                    help="'tokens' are whole numbers, for an Embedding; 'one_hot' are rows with a single 1.",
+                ),
+            ),
+            inputs=8,
+            classes=30,
+            names=("↵", "␣", ",", ".", *"abcdefghijklmnopqrstuvwxyz"),
+            tokens=30,
+            ordered=True,
+            view="table",
+            group="Sequences",
+            label="next character",
+            summary="The character that follows a piece of a short text on training networks.",
+            formula=r"p(c_{T+1} \mid c_1, \dots, c_T)",
+            starter=Starter("Flatten~Linear.32~ReLU~Dropout.0.3", "Adam.0.001", batch_size=32, train_fraction=0.9),
         ),
     )
 }

@@ -63,7 +63,7 @@ class Painter:
         self.value_scale = _scale(run.data.y_train) if self.facts["task"] == "regression" else None
         self.side = _map_side(self.columns)
         x, self.tail = _inputs(experiment, run.data, self.side)
-        self.x = torch.tensor(x, dtype=torch.float32, device=run.device)
+        self.x = torch.tensor(x, dtype=run.x_train.dtype, device=run.device)
         self.fixed, self.train_points = _points(experiment, run.data, self.value_scale)
         self.blocks = self._parameters_shown()
         self.still = True
@@ -371,7 +371,7 @@ def _inputs(experiment: Experiment, data: Dataset, side: int) -> tuple[np.ndarra
     entry = experiment.data.entry
     low, high = entry.domain
     if entry.view == "plane":
-        points = _points_shown(data)[0] if entry.task == "classification" else np.empty((0, 2))
+        points = _points_shown(data)[0] if experiment.data.classes else np.empty((0, 2))
         raw = np.concatenate([_grid(low, high, SURFACE), points, _grid(low, high, side)])
         return features_of(raw, experiment.data.features), SURFACE**2 + len(points)
     if entry.view == "line":

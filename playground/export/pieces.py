@@ -160,7 +160,7 @@ def _layer_targets(reports: Sequence[LayerReport]) -> list[str]:
 
 
 def _data(experiment: Experiment) -> dict[str, Any]:
-    data, regression = experiment.data, experiment.data.entry.task == "regression"
+    data, regression = experiment.data, not experiment.data.classes
     module, _, name = data.entry.target.rpartition(".")
     computed = data.features not in ((), ("x", "y"))
     made = _drawn(data.points) if data.points else _made(name, getattr(import_module(module), name), made_from(data))
@@ -174,7 +174,11 @@ def _data(experiment: Experiment) -> dict[str, Any]:
         "train_count": data.train_count,
         "standardize": data.entry.standardize,
         "regression": regression,
-        "shape": data.input_shape if len(data.input_shape) > 1 else (),
+        "shape": data.input_shape if data.args.get("layout") == "image" else (),
+        "order": "np.arange" if data.entry.ordered else "rng.permutation",
+        "order_why": "  # neighbours overlap: the first ones train" if data.entry.ordered else "",
+        "input_type": "int64" if data.tokens else "float32",
+        "axis": "" if data.entry.together else "axis=0",
     }
 
 

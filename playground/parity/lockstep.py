@@ -163,7 +163,8 @@ class Lockstep:
 
     def _tensors(self, x: np.ndarray, y: np.ndarray) -> tuple[Tensor, Tensor]:
         outputs = 1 if not self.experiment.data.classes else math.prod(self.experiment.outline()[-1].out_shape)
-        inputs = torch.tensor(x, dtype=DTYPES[self.dtype]).reshape(len(x), *self._shape)
+        kept = torch.int64 if x.dtype == np.int64 else DTYPES[self.dtype]  # tokens stay whole numbers
+        inputs = torch.tensor(x, dtype=kept).reshape(len(x), *self._shape)
         labels = torch.tensor(y)
         targets = metrics.targets_for(self.experiment.loss.entry, labels, self.experiment.data.classes, outputs)
         return inputs, targets.to(DTYPES[self.dtype]) if targets.is_floating_point() else targets

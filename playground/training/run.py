@@ -164,12 +164,12 @@ class Run:
     def predict(self, x: np.ndarray) -> np.ndarray:
         """Outputs for inputs x: (n, *input_shape) -> (n, outputs) float32, in evaluation mode."""
         with self.evaluating():
-            return self.model(torch.tensor(x, dtype=torch.float32, device=self.device)).cpu().numpy()
+            return self.model(torch.tensor(x, dtype=self.x_train.dtype, device=self.device)).cpu().numpy()
 
     def probabilities(self, x: np.ndarray) -> np.ndarray:
         """(n, classes): what the network says of each class, from 0 to 1."""
         with self.evaluating():
-            output = self.model(torch.tensor(x, dtype=torch.float32, device=self.device))
+            output = self.model(torch.tensor(x, dtype=self.x_train.dtype, device=self.device))
             return metrics.probabilities(self.experiment.loss.entry, output).cpu().numpy()
 
     def confusion(self, split: str = "val") -> np.ndarray:

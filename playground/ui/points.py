@@ -51,7 +51,7 @@ def _points_of(data: DataSpec) -> tuple[Point, ...]:
     labels = np.concatenate([made.y_train, made.y_val])[order]
     low, high = data.entry.domain
     places = (LOW + (places - low) * (HIGH - LOW) / (high - low)).clip(LOW, HIGH)
-    if data.entry.task == "regression":
+    if not data.classes:
         labels = labels > 0
     rows = [np.flatnonzero(labels == label) for label in np.unique(labels)]
     share = min(1.0, BEGIN_WITH / len(labels))  # of every class, evenly: neighbours may alternate between classes

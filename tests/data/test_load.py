@@ -26,16 +26,18 @@ def test_every_starter_loads(name):
     assert len(data.x_train) + len(data.x_val) == spec.args["n"]
     for part in PARTS:
         x, y, raw = (getattr(data, f"{kind}_{part}") for kind in ("x", "y", "raw"))
-        assert x.dtype == np.float32
+        assert x.dtype == (np.int64 if spec.tokens else np.float32)
         assert x.shape[1:] == spec.input_shape
         assert y.dtype == (np.int64 if spec.classes else np.float32)
-        assert raw.dtype == np.float64
-        assert raw.shape == (len(x), DATASETS[name].inputs)
+        assert raw.dtype == (np.int64 if spec.tokens else np.float64)
+        if not DATASETS[name].tokens:
+            assert raw.size == len(x) * DATASETS[name].inputs
         assert y.shape == getattr(data, f"index_{part}").shape == (len(x),)
         assert np.isfinite(x).all()
         assert np.isfinite(y).all()
     if spec.classes:
-        assert set(data.y_train) == set(range(spec.classes))
+        assert set(data.y_train) <= set(range(spec.classes))
+        assert len(set(data.y_train)) > 0.8 * spec.classes  # a rare character may be at the end of the text
 
 
 @pytest.mark.parametrize("name", DATASETS)
@@ -45,7 +47,7 @@ def test_same_spec_same_arrays(name):
     for field in vars(first):
         np.testing.assert_array_equal(getattr(first, field), getattr(second, field))
     other = load(spec.but(seed=1))
-    assert not np.array_equal(first.index_train, other.index_train)
+    assert np.array_equal(first.index_train, other.index_train) == DATASETS[name].ordered
 
 
 @pytest.mark.parametrize("name", DATASETS)

@@ -81,7 +81,7 @@ def test_every_data_set_plays_and_is_drawn(name):
     header, arrays = picture(run)
     assert header["device"] == "cpu, NumPy"
     assert header["step"] == 3
-    weight = run.twin.model.params["0.weight"].data
+    weight = next(one.data for key, one in run.twin.model.params.items() if key.endswith("weight"))
     shown = arrays["weight_1"]
     assert (shown == weight[: shown.shape[0], : shown.shape[1]]).all()
 
