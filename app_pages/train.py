@@ -11,6 +11,7 @@ from playground.ui.health import advice_line, health_panel
 from playground.ui.layers import layer_cards
 from playground.ui.lessons import lesson_panel
 from playground.ui.player import SPEEDS, live_picture, player_controls
+from playground.ui.runs import keep_finished
 from playground.ui.teaching import controls
 from playground.ui.timeline import timeline_panel
 
@@ -30,6 +31,7 @@ def code_panel(experiment: Experiment) -> None:
 style()
 address.take(SHOWN)
 experiment = session.experiment()
+keep_finished()
 findings = session.open_findings()
 
 left, right = st.columns([21, 79], gap="small")

@@ -25,6 +25,10 @@ class Limits:
     max_sweep_work: int = 1_000_000_000  # learning rates times starts times steps, taken as rows of one tensor
     max_sweep_loop: int = 500_000  # the same for optimizers that must take the starts one by one
     max_task: int = 500  # characters of the task in a teacher's link
+    kept_runs: int = 50  # runs that are kept for one visitor
+    kept_days: int = 90  # how long a run is kept
+    kept_total: int = 20_000  # runs that are kept for all visitors together
+    kept_bytes: int = 64_000  # of one kept run
     hosts: int = 0  # worker processes; 0 means one per core, at least two
     runs_per_host: int = 100  # runs that one worker process holds
 

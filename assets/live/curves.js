@@ -174,6 +174,7 @@ function buildCurveSwitches(view) {
   make("smooth", "A running mean over the curves", () => (view.smooth = !view.smooth));
   make("pin", "Keep the present curves behind those to come", () => {
     view.pinned = view.pinned ? null : pinCurves(view);
+    if (view.pinned) send(view, "pin", { what: "pin" });
     return view.pinned;
   });
 }

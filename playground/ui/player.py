@@ -8,6 +8,7 @@ import streamlit as st
 from playground.engine import Snapshot
 from playground.ui.live import live_code, live_view
 from playground.ui.points import draw_points, own_points
+from playground.ui.runs import keep_button, keep_present
 from playground.ui.session import MISTAKE, SPEED, change, handle, on_click
 from playground.ui.teaching import controls, locked
 from playground.ui.where import device_choice
@@ -58,6 +59,7 @@ def player_controls(blocked: bool) -> None:
             "Reset", ":material/replay:", "reset", "Back to step 0 with the same weights.", run.reset, blocked, "0"
         )
         _new_weights(blocked)
+        keep_button(blocked)
         st.session_state.setdefault(SPEED, "full speed")
         st.selectbox(
             "Speed", list(SPEEDS), key=SPEED, label_visibility="collapsed", width=140, help="How fast to train.",
@@ -155,6 +157,10 @@ def _obey(message: dict[str, Any]) -> None:
             run.trace(None)
         case {"what": "trace", "place": [x, y]}:
             run.trace((_number(x), _number(y)))
+        case {"what": "pin"}:
+            if run.snapshot.header["step"]:
+                keep_present()
+                st.session_state[WHOLE_PAGE] = True
         case {"what": "edit points"}:
             change(own_points)
             st.session_state[WHOLE_PAGE] = True

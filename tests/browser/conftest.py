@@ -42,9 +42,10 @@ def browser():
 
 
 @pytest.fixture(scope="session")
-def server() -> Iterator[tuple[str, int]]:
+def server(tmp_path_factory) -> Iterator[tuple[str, int]]:
     """The app: its address and its process id."""
-    with serving(ROOT / "streamlit_app.py") as served:
+    database = f"sqlite:///{tmp_path_factory.mktemp('runs')}/runs.db"
+    with serving(ROOT / "streamlit_app.py", PLAYGROUND_RUNS_URL=database) as served:
         yield served
 
 

@@ -1,5 +1,6 @@
 """The app under AppTest: the real router, pages and engine, without a browser."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,6 +18,14 @@ def _one_engine():
     """The engine outlives the single test: starting its hosts takes seconds."""
     yield
     engine().shutdown()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _own_database(tmp_path_factory):
+    """Runs are kept in a file of the tests."""
+    os.environ["PLAYGROUND_RUNS_URL"] = f"sqlite:///{tmp_path_factory.mktemp('runs')}/runs.db"
+    yield
+    del os.environ["PLAYGROUND_RUNS_URL"]
 
 
 @pytest.fixture
