@@ -7,8 +7,7 @@ import streamlit as st
 
 from playground.ui.frame import frame
 
-st.set_page_config(page_title="PyTorch Playground", page_icon="assets/logo.svg", layout="wide")
-st.logo("assets/wordmark.svg", size="medium")
+st.set_page_config(page_title="PyTorch Playground", layout="wide")
 page = st.navigation(
     [
         st.Page("app_pages/train.py", title="Train", icon=":material/play_circle:", default=True),
@@ -23,3 +22,5 @@ page = st.navigation(
 )
 with frame():
     page.run()
+st.set_page_config(page_icon="assets/logo.svg")  # pictures come last: for them Streamlit imports NumPy
+st.logo("assets/wordmark.svg", size="medium")

@@ -10,6 +10,7 @@ from playground.ui.frame import style
 from playground.ui.health import advice_line, health_panel
 from playground.ui.layers import layer_cards
 from playground.ui.lessons import lesson_panel
+from playground.ui.live import live_code
 from playground.ui.player import SPEEDS, live_picture, player_controls
 from playground.ui.runs import keep_finished
 from playground.ui.teaching import controls
@@ -29,14 +30,13 @@ def code_panel(experiment: Experiment) -> None:
 
 
 style()
+live_code()  # first, since the browser has most to do with it
 address.take(SHOWN)
 experiment = session.experiment()
 keep_finished()
 findings = session.open_findings()
 
 left, right = st.columns([21, 79], gap="small")
-with left, st.container(border=True, gap="xsmall", key="data-panel"):
-    panels.data_panel(experiment)
 with right, st.container(gap="xsmall"):
     lesson_panel()
     player_controls(blocked=any(finding.fatal for finding in findings))
@@ -50,6 +50,8 @@ with right, st.container(gap="xsmall"):
         health_panel()
         batch_panel()
         code_panel(experiment)
+with left, st.container(border=True, gap="xsmall", key="data-panel"):
+    panels.data_panel(experiment)
 
 session.write_address()
 address.give(SHOWN)

@@ -42,12 +42,13 @@ class Engine:
 
     Args:
         hosts: the most processes; default: PLAYGROUND_HOSTS, or one per core, from 2 to 8.
+        delay: seconds that the first host waits for `start`: importing torch would slow down the first page.
     """
 
-    def __init__(self, hosts: int | None = None):
+    def __init__(self, hosts: int | None = None, delay: float = 0.0):
         self._most = hosts or LIMITS.hosts or max(2, min(_cores(), 8))
         self._links: list[Link] = []
-        self._failed_starts = 0
+        self._failed_starts, self._delay = 0, delay
         self.devices: list[str] = []  # what runs can be on, 'cpu' first; empty until the first host has said so
         self._lock = threading.Lock()  # of the three above
         self._changed = threading.Condition()  # a host has become ready, or was lost
@@ -82,12 +83,21 @@ class Engine:
                     raise ValueError(answer["error"])
         return handle
 
+    def start(self) -> None:
+        """The first page is there: start what has waited for it."""
+        if self._delay:
+            self._delay = 0.0
+            for link in self._alive():
+                link.start()
+
     def ready(self, timeout: float = 0.0, hosts: int = 1) -> bool:
         """Whether so many hosts have imported torch; waits up to `timeout` seconds for it."""
 
         def there() -> bool:
             return sum(link.ready.is_set() for link in self._alive()) >= hosts
 
+        if timeout:
+            self.start()
         with self._changed:
             return self._changed.wait_for(there, timeout)
 
@@ -166,7 +176,7 @@ class Engine:
             alive = [link for link in self._links if link.alive]
             count, settled = len(alive), all(link.ready.is_set() for link in alive)
             if count == 0 or (settled and count < self._most and (count < 2 or len(self._handles) > count)):
-                self._links.append(Link(self._on_part, self._on_event, self._on_lost))
+                self._links.append(Link(self._on_part, self._on_event, self._on_lost, delay=self._delay))
 
     def _pick(self) -> Link | None:
         """The host with the fewest runs, a ready one if there is one; starts one if there is none."""
@@ -200,7 +210,7 @@ class Engine:
     def _on_event(self, link: Link, header: Answer) -> None:
         if header["event"] == "ready":
             with self._lock:
-                self._failed_starts = 0
+                self._failed_starts, self._delay = 0, 0.0
             self.devices = header["devices"]
             with self._changed:
                 self._changed.notify_all()

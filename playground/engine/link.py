@@ -1,5 +1,7 @@
 """One host process as the web process sees it: requests go down its stdin, answers and news come up its stdout."""
 
+import contextlib
+import io
 import os
 import subprocess
 import sys
@@ -10,7 +12,7 @@ from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
-from playground.engine.wire import Part, WireError, read_frame, split_parts, write_frame
+from playground.engine.wire import Part, WireError, Writer, read_frame, split_parts, write_all, write_frame
 
 ROOT = Path(__file__).resolve().parents[2]
 """The folder that holds the package, so that the child can import it wherever the parent was started."""
@@ -32,6 +34,7 @@ class Link:
         on_event: (link, header) for what the host says unasked: 'ready', 'given back'.
         on_lost: (link) once, when the process is gone; the requests under way fail with HostLost afterwards.
         module: what the process runs: `python -m module`.
+        delay: seconds until the process is started; `start` starts it sooner. What is sent before waits for it.
     """
 
     def __init__(
@@ -40,27 +43,54 @@ class Link:
         on_event: "Callable[[Link, Answer], None]",
         on_lost: "Callable[[Link], None]",
         module: str = "playground.engine",
+        delay: float = 0.0,
     ):
         self._on_part, self._on_event, self._on_lost = on_part, on_event, on_lost
-        path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", module],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            bufsize=0,
-            cwd=ROOT,
-            env={**os.environ, **ONE_THREAD, "PYTHONPATH": path},
-            start_new_session=True,  # Ctrl-C is for the server; the host ends when its pipe does
-        )
-        self.pid, self.alive, self.ready = self._process.pid, True, threading.Event()
+        self._module, self._process, self._held = module, None, io.BytesIO()  # type: str, subprocess.Popen | None, Any
+        self.pid, self.alive, self.ready = 0, True, threading.Event()
         self.collecting: Future[Answer] | None = None
         self.collecting_since = 0.0
         self._lock = threading.Lock()  # of the fields below
         self._write_lock = threading.Lock()
         self._next_id = 0
         self._waiting: dict[int, tuple[Future[Answer], Callable[[Answer], None] | None]] = {}
-        self._reader = threading.Thread(target=self._read, name=f"playground host {self.pid}", daemon=True)
+        self._started = threading.Event()
+        self._reader = threading.Thread(target=self._read, args=(delay,), name="playground host", daemon=True)
+        if not delay:
+            self._begin()
         self._reader.start()
+
+    def start(self) -> None:
+        """Starts the process now, if it still waits."""
+        self._started.set()
+
+    def _begin(self) -> None:
+        """Starts the process, and hands it what was sent before."""
+        path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+        with self._write_lock:
+            if not self.alive:  # closed before it was started
+                return
+            process = subprocess.Popen(
+                [sys.executable, "-m", self._module],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                bufsize=0,
+                cwd=ROOT,
+                env={**os.environ, **ONE_THREAD, "PYTHONPATH": path},
+                start_new_session=True,  # Ctrl-C is for the server; the host ends when its pipe does
+            )
+            self.pid, self._process = process.pid, process
+            with contextlib.suppress(OSError):  # it has ended at once, as the reading thread will notice
+                write_all(self._pipe, self._held.getvalue())
+            self._held = None
+
+    @property
+    def _pipe(self) -> Writer:
+        """Where commands are written: the process's input, or what is held until there is one."""
+        if self._process is None:
+            return self._held
+        assert self._process.stdin is not None, "a host is started with a pipe"
+        return self._process.stdin
 
     def request(
         self, operation: str, body: bytes = b"", then: Callable[[Answer], None] | None = None, **fields: Any
@@ -78,36 +108,46 @@ class Link:
             self._waiting[id] = future, then
         try:
             with self._write_lock:
-                assert self._process.stdin is not None, "a host is started with a pipe"
-                write_frame(self._process.stdin, {"id": id, "op": operation, **fields}, body)
+                write_frame(self._pipe, {"id": id, "op": operation, **fields}, body)
         except (OSError, ValueError):  # the pipe is broken or closed; the reading thread says what follows from it
             self.kill()
         return future
 
     def kill(self) -> None:
         """Ends the process at once; the reading thread notices."""
-        self._process.kill()
+        if self._process is None:
+            with self._write_lock:
+                self.alive = self._process is not None
+            self._started.set()
+        if self._process is not None:  # without the lock: somebody may be waiting for a full pipe with it
+            self._process.kill()
 
     def close(self) -> None:
         """Closes the pipe, at which the host ends by itself."""
-        try:
-            with self._write_lock:
-                assert self._process.stdin is not None, "a host is started with a pipe"
+        with self._write_lock, contextlib.suppress(OSError):
+            self.alive = self.alive and self._process is not None
+            if self._process is not None and self._process.stdin is not None:
                 self._process.stdin.close()
-        except OSError:
-            pass
+        self._started.set()
 
     def wait(self, seconds: float) -> None:
         """Until the process is gone, by force if it takes longer."""
-        try:
-            self._process.wait(seconds)
-        except subprocess.TimeoutExpired:
-            self.kill()
-        self._process.wait()
+        if self._process is not None:
+            try:
+                self._process.wait(seconds)
+            except subprocess.TimeoutExpired:
+                self.kill()
+            self._process.wait()
         if self._reader is not threading.current_thread():
             self._reader.join(seconds)
 
-    def _read(self) -> None:
+    def _read(self, delay: float) -> None:
+        if delay:
+            self._started.wait(delay)
+            self._begin()
+        if self._process is None:
+            self._end()
+            return
         assert self._process.stdout is not None, "a host is started with a pipe"
         try:
             while (frame := read_frame(self._process.stdout)) is not None:

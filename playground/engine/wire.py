@@ -54,7 +54,7 @@ class Outbox:
     def _send(self) -> None:
         try:
             while True:
-                _write_all(self._pipe, self._waiting.get())
+                write_all(self._pipe, self._waiting.get())
         except OSError:
             self._broken()
 
@@ -69,7 +69,7 @@ def write_frame(pipe: Writer, header: dict[str, Any], body: bytes = b"") -> None
     text = json.dumps(header, separators=(",", ":"), allow_nan=False).encode()
     if len(text) + len(body) > MAX_FRAME:
         raise WireError(f"A frame of {len(text) + len(body):,} bytes; the most is {MAX_FRAME:,}.")
-    _write_all(pipe, _LENGTHS.pack(len(text), len(body)) + text + body)
+    write_all(pipe, _LENGTHS.pack(len(text), len(body)) + text + body)
 
 
 def read_frame(pipe: Reader) -> tuple[dict[str, Any], bytes] | None:
@@ -107,7 +107,8 @@ def split_parts(table: list[list[Any]], body: bytes) -> Iterator[Part]:
         start += length
 
 
-def _write_all(pipe: Writer, data: bytes) -> None:
+def write_all(pipe: Writer, data: bytes) -> None:
+    """All of it, however little the pipe takes at once."""
     view = memoryview(data)
     while view:
         view = view[pipe.write(view) or 0 :]

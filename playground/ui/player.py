@@ -6,17 +6,17 @@ from typing import Any
 import streamlit as st
 
 from playground.engine import Snapshot
-from playground.ui.live import live_code, live_view
+from playground.ui.live import live_view
 from playground.ui.points import draw_points, own_points
 from playground.ui.runs import keep_button, keep_present
-from playground.ui.session import MISTAKE, SPEED, change, handle, on_click
+from playground.ui.session import MISTAKE, SPEED, change, engine, handle, is_tick, on_click
 from playground.ui.teaching import controls, locked
 from playground.ui.where import device_choice
 
 SPEEDS: dict[str, float | None] = {"1 step/s": 1.0, "10 steps/s": 10.0, "100 steps/s": 100.0, "full speed": None}
 POLL_SECONDS = 0.08
 """Between two pictures of a playing run."""
-WAIT_SECONDS = 0.25
+WAIT_SECONDS = 0.5
 """Between two looks at a run that starts or comes back."""
 REST_SECONDS = 0.02
 """A fragment that ends at once after drawing loses its own frames when it is slower than its timer."""
@@ -97,7 +97,6 @@ def _toggle() -> None:
 def live_picture() -> None:
     """The moving picture; it asks for news while the run plays, and not otherwise."""
     run = handle()
-    live_code()
     status = run.snapshot.header["status"]
     interval = POLL_SECONDS if run.playing else WAIT_SECONDS if status in WAITING else None
 
@@ -117,6 +116,8 @@ def _next_number() -> int:
 
 def _draw(polling: bool) -> None:
     run = handle()
+    if polling and is_tick():  # the browser has the page: what has waited for it may start
+        engine().start()
     seen = st.session_state.get("seen", -1)
     snapshot = run.poll(newer_than=seen if polling else -1, timeout=0.5 if polling else 0.0)
     st.session_state["seen"] = snapshot.seq

@@ -28,6 +28,8 @@ REPLACED = "replaced"
 LATE_SECONDS = 5.0
 """How late a message of the browser may come; within it, the address before the last one was not typed."""
 SPEED = "speed"
+FIRST_PAGE = 2.0
+"""Seconds that the first page gets before torch is imported beside it; its first tick ends them."""
 
 Change = Callable[[Experiment], Experiment]
 Make = Callable[[Experiment, Any], Experiment]
@@ -36,8 +38,8 @@ Make = Callable[[Experiment, Any], Experiment]
 
 @st.cache_resource(show_spinner=False)
 def engine() -> Engine:
-    """The one engine of this server, started with the first visitor."""
-    return Engine()
+    """The one engine of this server, started with the first visitor; its hosts leave the cores to the first page."""
+    return Engine(delay=FIRST_PAGE)
 
 
 def experiment() -> Experiment:
@@ -161,6 +163,12 @@ def on_change(key: str, make: Make) -> Literal["rerun"]:
     return "rerun"
 
 
+def is_tick() -> bool:
+    """Whether a part of the page is drawn by the clock, and not the whole page."""
+    context = get_script_run_ctx()
+    return context is not None and bool(context.fragment_ids_this_run)
+
+
 def on_click(action: Callable[..., None]) -> Callable[..., None]:
     """For a button's `on_click`: `action`, once per click.
 
@@ -169,8 +177,7 @@ def on_click(action: Callable[..., None]) -> Callable[..., None]:
     """
 
     def clicked(*args: Any) -> None:
-        context = get_script_run_ctx()
-        if context is None or not context.fragment_ids_this_run:
+        if not is_tick():
             st.session_state[CLICKED] = True
             action(*args)
 
