@@ -114,7 +114,7 @@ class Run:
         part = self.experiment.scheduler
         self._scheduler_calls = 0
         self.scheduler = None if part is None else resolve(part.entry.target)(self.optimizer, **part.args)
-        self.optimizer._opt_called = True  # type: ignore[attr-defined]  # or it warns of the steps it does not observe
+        self.optimizer._opt_called = True  # or it warns of the steps it does not observe
 
     # -- what can be read -----------------------------------------------------------------------------------------
 
