@@ -6,7 +6,7 @@
  */
 
 const SVG = "http://www.w3.org/2000/svg";
-const NARROWEST = 0.6; // scale below which text cannot be read: then the graph is larger than its frame
+const NARROWEST = 0.72; // scale below which text cannot be read: then the graph is larger than its frame
 const WIDEST = 1.45;
 const PORT = 17; // px between two edges that end at one node
 const SLOWEST = 900; // ms per step when played
@@ -149,6 +149,7 @@ function draw(view) {
   const under = svg("g", {}, view.world);
   const over = svg("g", {}, view.world);
   view.labels = svg("g", { class: "labels" }, view.world);
+  view.taken = [];
   const most = Math.max(1e-12, ...edges.map((edge) => edge.size));
   view.edges = edges.map((edge) => drawEdge(view, edge, under, most));
   view.nodes = nodes.map((node) => drawNode(view, node, over));
@@ -181,13 +182,28 @@ function curve(view, edge) {
     const bend = Math.max(14, (bx - ax) / 2);
     d += ` C${ax + bend},${ay} ${bx - bend},${by} ${bx},${by}`;
   }
-  const [[ax, ay], [bx, by]] = stops.slice(-2);
-  const near = bx - ax > 110 ? [bx - 42, by + (ay - by) * 0.12] : [(ax + bx) / 2, (ay + by) / 2];
-  return { d, middle: near };
+  return { d, ends: stops.slice(-2) };
+}
+
+/** Where on the last piece of an edge its label hides least of the labels that are there already. */
+function freePlace(view, [[ax, ay], [bx, by]], width) {
+  const wide = bx - ax > 110; // then near the target, where it is plain which edge it belongs to
+  let best = null;
+  for (const t of wide ? [0.75, 0.65, 0.55, 0.45, 0.35] : [0.5, 0.62, 0.38, 0.74, 0.26]) {
+    const bend = Math.max(14, (bx - ax) / 2);
+    const [u, v] = [1 - t, t];
+    const x = u * u * u * ax + 3 * u * u * v * (ax + bend) + 3 * u * v * v * (bx - bend) + v * v * v * bx;
+    const y = (u * u * u + 3 * u * u * v) * ay + (3 * u * v * v + v * v * v) * by;
+    const hidden = view.taken.reduce((sum, box) => sum + Math.max(0, (width + box.width) / 2 - Math.abs(x - box.x)) * Math.max(0, 16 - Math.abs(y - box.y)), 0);
+    if (!best || hidden < best.hidden) best = { x, y, width, hidden };
+    if (!hidden) break;
+  }
+  view.taken.push(best);
+  return [best.x, best.y];
 }
 
 function drawEdge(view, edge, parent, most) {
-  const { d, middle } = curve(view, edge);
+  const { d, ends } = curve(view, edge);
   const group = svg("g", { class: `edge${edge.cut ? " cut" : ""}` }, parent);
   const line = svg("path", { d, class: "line", "marker-end": "url(#tip)" }, group);
   const flow = svg("path", { d, class: "flow" }, group);
@@ -197,7 +213,7 @@ function drawEdge(view, edge, parent, most) {
   if (edge.label) {
     const text = `×${elide(edge.local, 12)}`;
     const width = 7 * text.length + 6;
-    label = svg("g", { class: "label", transform: `translate(${middle})` }, view.labels);
+    label = svg("g", { class: "label", transform: `translate(${freePlace(view, ends, width)})` }, view.labels);
     svg("rect", { x: -width / 2, y: -8, width, height: 16, rx: 8 }, label);
     svg("text", { y: 4 }, label, text);
     svg("title", {}, label, `local partial derivative: ${edge.local}`);

@@ -14,6 +14,12 @@ from playground.parts import Frozen
 
 VIEWS = {"program": "Program", "network": "Network", "depth": "Depth", "experiments": "Experiments"}
 DRAWN = {"graph": "Graph", "torchviz": "torchviz"}
+SWITCHES = {
+    "attrs": ("show_attrs", "What each backward node keeps, as text."),
+    "saved": ("show_saved", "Saved tensors as boxes of their own."),
+    "after": ("after backward()", "Draw when the graph has been walked and freed."),
+}
+"""What torchviz's picture can be asked for: label and help."""
 DETAILS = {"modules": "By module", "nodes": "Every node"}
 DEFAULT_PRESET = "neuron"
 MAX_ELEMENTS = 8
@@ -52,6 +58,7 @@ class Study(Frozen):
     Attributes:
         view: which of VIEWS.
         drawn: "graph", or "torchviz" for its picture of the same.
+        torchviz: which of SWITCHES are on in that picture.
         preset: key of PRESETS; "" for a program of the visitor's own.
         text, otherwise: the program; and what runs instead where its first name is not above 0 ("" without a branch).
         values: of the inputs, by name: numbers or vectors.
@@ -63,6 +70,7 @@ class Study(Frozen):
 
     view: str = "program"
     drawn: str = "graph"
+    torchviz: tuple[str, ...] = ()
     preset: str = DEFAULT_PRESET
     text: str = PRESETS[DEFAULT_PRESET].text
     otherwise: str = ""
@@ -82,6 +90,13 @@ class Study(Frozen):
         if value not in known:
             raise ValueError(f"{info.field_name}: there is no {value[:20]!r}; choose one of {', '.join(known)}.")
         return value
+
+    @field_validator("torchviz")
+    @classmethod
+    def _switches(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if unknown := [name for name in value if name not in SWITCHES]:
+            raise ValueError(f"torchviz: there is no {unknown[0][:20]!r}; choose among {', '.join(SWITCHES)}.")
+        return tuple(name for name in SWITCHES if name in value)
 
     @field_validator("batch")
     @classmethod
@@ -138,10 +153,10 @@ class Study(Frozen):
     def to_query(self) -> dict[str, str]:
         """The address bar of this study; what has its plain value is left out."""
         words = {"view": self.view, "drawn": self.drawn, "detail": self.detail, "batch_of": str(self.batch)}
-        words |= {"trial": self.trial, "depth": depth_text(self.depth)}
+        words |= {"trial": self.trial, "depth": depth_text(self.depth), "torchviz": "_".join(self.torchviz)}
         plain = Study()
         plain_words = {"view": plain.view, "drawn": plain.drawn, "detail": plain.detail, "batch_of": str(plain.batch)}
-        plain_words |= {"trial": plain.trial, "depth": depth_text(plain.depth)}
+        plain_words |= {"trial": plain.trial, "depth": depth_text(plain.depth), "torchviz": ""}
         query = {word: text for word, text in words.items() if text != plain_words[word]}
         origin = self.origin
         if origin is not None:
@@ -167,6 +182,8 @@ class Study(Frozen):
         for word, name in (("batch_of", "batch"), ("step", "step"), ("node", "node")):
             if word in query:
                 fields[name] = int(_number(query[word], word))
+        if "torchviz" in query:
+            fields["torchviz"] = tuple(filter(None, query["torchviz"].split("_")))
         if "depth" in query:
             fields["depth"] = _depth(query["depth"])
         values: dict[str, Value] = {}
@@ -192,6 +209,7 @@ WORDS = {
     "detail",
     "batch_of",
     "trial",
+    "torchviz",
     "depth",
     "preset",
     "program",

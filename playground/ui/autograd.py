@@ -9,7 +9,7 @@ import streamlit as st
 from playground.autograd.experiments import EXPERIMENTS, run
 from playground.autograd.expression import ExpressionError, parse
 from playground.autograd.presets import PRESETS, Value
-from playground.autograd.study import DETAILS, DRAWN, MAX_BATCH, VIEWS, WORDS, Study, numbers
+from playground.autograd.study import DETAILS, DRAWN, MAX_BATCH, SWITCHES, VIEWS, WORDS, Study, numbers
 from playground.autograd.words import number
 from playground.ui import session, teaching
 from playground.ui.autograd_depth import depth_view
@@ -24,13 +24,16 @@ OWN = "Your own program"
 SLIDERS = 4
 """Inputs up to which sliders are drawn; more get number fields, which are smaller."""
 TABLE = """<style>
+@media (max-width: 640px) { .stColumn:has(> div .st-key-autograd-program) { order: 2 } }
 .st-key-autograd-witnesses table { font-size: .8rem; font-variant-numeric: tabular-nums; width: 100% }
 .st-key-autograd-witnesses :is(th, td) { padding: 1px 8px }
 .st-key-autograd-witnesses [data-testid="stMarkdownContainer"] { overflow-x: auto }
 </style>"""
-"""A table of eight rows stays on one screen with the graph."""
-STAGE, LOW_STAGE = 400, 330
-"""Height of the graph, px; where many inputs make the table under it long, the lower one."""
+"""A table of eight rows stays on one screen with the graph; on a phone the graph comes before the values."""
+STAGE, LOW_STAGE, HIGH_STAGE = 400, 330, 520
+"""Height of the graph, px: where many inputs make the table under it long, lower; a large graph needs the screen."""
+LARGE = 30
+"""Nodes from which a graph is large."""
 
 
 @st.cache_resource(show_spinner="Loading PyTorch …")
@@ -204,7 +207,8 @@ def _take_preset() -> None:
         old = st.session_state[STUDY]
         st.session_state[DRAFTS] = {}
         st.session_state[STUDY] = Study.of_preset(key, view=old.view, drawn=old.drawn, detail=old.detail,
-                                                  batch=old.batch, depth=old.depth, trial=old.trial)  # fmt: skip
+                                                  batch=old.batch, depth=old.depth, trial=old.trial,
+                                                  torchviz=old.torchviz)  # fmt: skip
 
 
 def _take_text(field: str) -> None:
@@ -265,7 +269,7 @@ def _program_graph(shown: Study) -> None:
 
     program = parse(shown.running)
     tape = trace(program, shown.given)
-    height = STAGE if len(tape.leaves) <= SLIDERS else LOW_STAGE
+    height = HIGH_STAGE if len(tape.nodes) > LARGE else STAGE if len(tape.leaves) <= SLIDERS else LOW_STAGE
     _graph(picture(tape), "program", shown.running, shown, height)
     _witnesses(program, shown, tape)
 
@@ -310,29 +314,24 @@ def _cell(value: float | None) -> str:
 def _program_torchviz(shown: Study) -> None:
     from playground.autograd.classic import program_output
 
-    _torchviz(lambda: program_output(parse(shown.running), shown.given))
+    _torchviz(shown.torchviz, lambda: program_output(parse(shown.running), shown.given))
 
 
-def _torchviz(make: Callable[[], tuple[Any, dict[str, Any]]]) -> None:
+def _take_switches() -> None:
+    _change(torchviz=tuple(name for name in SWITCHES if st.session_state[f"torchviz-{name}"]))
+
+
+def _torchviz(on: tuple[str, ...], make: Callable[[], tuple[Any, dict[str, Any]]]) -> None:
     """torchviz's picture with its switches; what it cannot draw it says."""
     from playground.autograd.classic import dot_source
 
     with st.container(horizontal=True, gap="medium", vertical_alignment="center"):
-        attrs = st.toggle(
-            "show_attrs", on_change=_touch, key="torchviz-attrs", help="What each backward node keeps, as text."
-        )
-        saved = st.toggle(
-            "show_saved", on_change=_touch, key="torchviz-saved", help="Saved tensors as boxes of their own."
-        )
-        after = st.toggle(
-            "after backward()",
-            on_change=_touch,
-            key="torchviz-after",
-            help="Draw when the graph has been walked and freed.",
-        )
+        for name, (label, help) in SWITCHES.items():
+            hold(f"torchviz-{name}", name in on)
+            st.toggle(label, key=f"torchviz-{name}", help=help, on_change=_take_switches)
         place = st.empty()
     try:
-        source = dot_source(*make(), show_attrs=attrs, show_saved=saved, after_backward=after)
+        source = dot_source(*make(), show_attrs="attrs" in on, show_saved="saved" in on, after_backward="after" in on)
     except ValueError as error:
         if isinstance(error, ExpressionError):
             raise
@@ -380,7 +379,9 @@ def network_view(shown: Study) -> None:
         drawn = picture(batch.tape(), by_module=shown.detail == "modules")
         _graph(drawn, "network", f"{experiment.to_query()}{shown.detail}", shown, STAGE + 50)
     else:
-        _torchviz(lambda: (batch.loss(batch.module(batch.inputs)), dict(batch.module.named_parameters())))
+        _torchviz(
+            shown.torchviz, lambda: (batch.loss(batch.module(batch.inputs)), dict(batch.module.named_parameters()))
+        )
 
 
 # Experiments

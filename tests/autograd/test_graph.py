@@ -178,6 +178,7 @@ def test_an_empty_graph_has_a_place():
         Study.of_preset("branch").but(values=(("x", -2.25),)),
         Study(view="depth", depth=DepthStudy(depth=50, activation="ReLU", width=8, gain=1.4, seed=3)),
         Study(view="experiments", trial="second"),
+        Study(drawn="torchviz", torchviz=("attrs", "after")),
         Study(view="network", detail="nodes", batch=16, drawn="torchviz"),
         Study(text="e**x + 1", preset=""),
     ],

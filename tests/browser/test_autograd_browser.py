@@ -1,8 +1,12 @@
 """The Autograd page in a real Chromium: click a node, scrub, turn a value, and see the numbers change."""
 
+import itertools
 import re
+from urllib.parse import urlencode
 
 import pytest
+
+from playground.autograd.study import Study
 
 ROOT = ".pg-graph"
 
@@ -197,3 +201,41 @@ def test_another_example_begins_at_its_own_end(open_autograd):
     at_step(page, 8)
     page.wait_for_url("**preset=twice*")
     assert "step" not in page.url
+
+
+SIXTY = """a = w1*x + b1
+b = w2*x + b2
+c = w3*x + b3
+h1 = tanh(a)
+h2 = sigmoid(b)
+h3 = relu(c)
+g1 = v1*h1 + v2*h2 + v3*h3 + d1
+g2 = u1*h1 + u2*h2 + u3*h3 + d2
+y = p*tanh(g1) + q*softplus(g2) + r
+(y - t)**2 + 0.01*(w1**2 + w2**2 + w3**2)"""
+
+
+def test_sixty_nodes_can_be_read(open_autograd):
+    """Text of ten pixels, no node on another, and hardly a label on another."""
+    study = Study.of(preset="", text=SIXTY, values=())
+    page = open_autograd(urlencode(study.to_query()))
+    assert page.locator(f"{ROOT} .node").count() == 60
+    boxes = {
+        kind: page.locator(f"{ROOT} {selector}").evaluate_all(
+            "all => all.map((one) => { const { x, y, width, height } = one.getBoundingClientRect();"
+            " return [x, y, width, height]; })"
+        )
+        for kind, selector in (("nodes", ".node .box"), ("labels", ".label rect"), ("values", ".node .value"))
+    }
+    assert min(height for *_, height in boxes["values"]) >= 10
+
+    def hidden(kind, share):
+        """How many lie on one another with more than a share of their area."""
+        count = 0
+        for (ax, ay, aw, ah), (bx, by, bw, bh) in itertools.combinations(boxes[kind], 2):
+            common = max(0, min(ax + aw, bx + bw) - max(ax, bx)) * max(0, min(ay + ah, by + bh) - max(ay, by))
+            count += common > share * min(aw * ah, bw * bh)
+        return count
+
+    assert hidden("nodes", 0) == 0
+    assert hidden("labels", 0.5) == 0

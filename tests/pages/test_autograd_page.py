@@ -158,6 +158,7 @@ def test_torchviz(open_page):
     assert "MulBackward0" in app.get("graphviz_chart")[0].proto.spec
     app.toggle(key="torchviz-saved").set_value(True)
     app.toggle(key="torchviz-after").set_value(True).run()
+    assert app.query_params["torchviz"] == "saved_after"
     assert "torchviz fails here" in app.info[0].value
 
 
