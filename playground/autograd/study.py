@@ -198,7 +198,7 @@ class Study(Frozen):
             values |= preset.values
         for pair in filter(None, query.get("at", "").split("~")):
             name, _, text = pair.partition(":")
-            numbers = tuple(_number(part, f"at ({name[:20]})") for part in text.split("_") if part or "_" not in text)
+            numbers = tuple(_number(part, f"at ({name[:20]!r})") for part in text.split("_") if part or "_" not in text)
             values[name] = numbers if len(numbers) > 1 or "_" in text else numbers[0]
         return cls.of(values=tuple(values.items()), **fields)
 

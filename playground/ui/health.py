@@ -180,6 +180,8 @@ def _one_weight(experiment: Experiment, layers: list[dict[str, Any]]) -> None:
     if not places:
         return
     st.markdown(f"**One weight, as {experiment.optimizer.name} sees it**")
+    if st.session_state.get("health-tensor", 0) >= len(places):
+        st.session_state["health-tensor"] = 0  # there are fewer layers now
     with st.container(horizontal=True, gap="small"):
         number = st.selectbox(
             "Layer and tensor",
@@ -188,7 +190,7 @@ def _one_weight(experiment: Experiment, layers: list[dict[str, Any]]) -> None:
             key="health-tensor",
             width=220,
         )
-        layer, name = places[number if number < len(places) else 0]
+        layer, name = places[number]
         shape = layer["parameters"][name]
         index = [
             int(st.number_input(label, 0, size - 1, key=f"health-{axis}-{size}", width=130, disabled=size == 1))
