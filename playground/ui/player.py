@@ -62,9 +62,10 @@ def player_controls(blocked: bool) -> None:
         keep_button(blocked)
         st.session_state.setdefault(SPEED, "full speed")
         st.selectbox(
-            "Speed", list(SPEEDS), key=SPEED, label_visibility="collapsed", width=140, help="How fast to train.",
+            "Speed", list(SPEEDS), key=SPEED, label_visibility="collapsed", width=125, help="How fast to train.",
         )  # fmt: skip
-        device_choice()
+        if len(engine().devices or ()) > 1:
+            device_choice()
     if run.pace != SPEEDS[st.session_state[SPEED]]:
         run.speed(SPEEDS[st.session_state[SPEED]])
 

@@ -53,7 +53,7 @@ def shelf() -> "Shelf":
 def keep_button(blocked: bool) -> None:
     """Beside the buttons of the player."""
     st.button(
-        "Keep this run",
+        "Keep",
         icon=":material/bookmark_add:",
         key="keep",
         disabled=blocked,
@@ -131,7 +131,7 @@ def runs_page() -> None:
 
 def _nothing() -> None:
     st.markdown(
-        "#### No runs yet\n\nTrain something and press **Keep this run**, or let a run reach its last epoch. Then its "
+        "#### No runs yet\n\nTrain something and press **Keep**, or let a run reach its last epoch. Then its "
         "curves and settings are here, beside those of other runs."
     )
     st.page_link(TRAIN, label="To the page Train", icon=":material/play_circle:")

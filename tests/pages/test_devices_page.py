@@ -63,8 +63,7 @@ def test_rates_are_read_easily():
 
 def test_the_run_is_where_the_choice_says_or_stays_with_a_sentence(monkeypatch):
     app = opened("app_pages/train.py")
-    assert app.selectbox(key="device-1").value == "cpu"
-    assert app.selectbox(key="device-1").disabled
+    assert not [box for box in app.selectbox if box.label == "Device"], "nothing to choose from, nothing to see"
     app.button(key="epoch").click().run()
     step = app.session_state[HANDLE].snapshot.header["step"]
     assert step > 0
