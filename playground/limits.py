@@ -18,6 +18,17 @@ class Limits:
     max_batch: int = 5_000  # samples in one batch
     max_slice_steps: int = 20_000  # steps that one call of `advance` may ask of a host
     max_epochs: int = 100_000  # length of one run
+    max_upload: int = 20_000_000  # bytes of one uploaded file
+    max_store: int = 500_000_000  # bytes of all uploaded files together; then the longest unused go
+    max_columns: int = 256  # columns of an uploaded table
+    max_cells: int = 2_000_000  # fields of an uploaded table
+    max_classes: int = 100  # classes of uploaded data
+    max_words: int = 50  # different words in an uploaded column that is an input
+    max_archive_files: int = 20_000  # entries of an uploaded zip archive
+    max_archive_bytes: int = 200_000_000  # bytes of its files when unpacked
+    max_picture_pixels: int = 16_000_000  # pixels of one uploaded picture
+    max_archive_pixels: int = 2_000_000_000  # pixels of all of them together
+    max_data_jobs: int = 4  # uploads and downloads worked on at the same time
     history_points: int = 8_192  # rows of a run's history before it is thinned to every other one
     max_racers: int = 12  # optimizers in one race on a landscape
     max_race_steps: int = 10_000  # steps of one race or sweep

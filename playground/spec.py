@@ -8,12 +8,12 @@ True
 
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 from urllib.parse import parse_qsl, urlencode
 
 from pydantic import ValidationError, field_validator, model_validator
 
-from playground.catalog import DATASETS, FEATURES, INITS, LAYERS, LOSSES, OPTIMIZERS, SCHEDULERS, lookup
+from playground.catalog import DATASETS, FEATURES, FILE_SETS, INITS, LAYERS, LOSSES, OPTIMIZERS, SCHEDULERS, lookup
 from playground.catalog import points as own_points
 from playground.catalog.base import Param
 from playground.catalog.inits import DEFAULT as DEFAULT_INIT
@@ -93,15 +93,19 @@ class DataSpec(Part):
         train_fraction: share of the points to train on; the rest validates.
         seed: of the points and of the split.
         points: x, y and class of the points of a set that is drawn by hand; no other set has any.
+        file: key of the uploaded file that the set is made from.
+        columns: which columns of an uploaded table are inputs, counted from 0.
     """
 
-    registry = DATASETS
+    registry: ClassVar = {**DATASETS, **FILE_SETS}
     place = "data"
 
     features: tuple[str, ...] = ()
     train_fraction: float = 0.5
     seed: int = 0
     points: tuple[Point, ...] = ()
+    file: str = ""
+    columns: tuple[int, ...] = ()
 
     @field_validator("train_fraction")
     @classmethod
@@ -139,6 +143,22 @@ class DataSpec(Part):
             raise ValueError(f"data: {error}") from None
         object.__setattr__(self, "points", points)
         object.__setattr__(self, "args", Args(n=len(points)))
+        return self
+
+    @model_validator(mode="after")
+    def _uploaded(self) -> Self:
+        uploaded = self.entry.file in ("csv", "npz")
+        if self.file and not uploaded:
+            raise ValueError(f"data: {self.name} is made from no uploaded file.")
+        if self.file and (len(self.file) > 64 or not self.file.isalnum()):
+            raise ValueError(f"data: {self.file[:40]!r} is no name of an uploaded file.")
+        if self.columns and self.entry.file != "csv":
+            raise ValueError(f"data: {self.name} has no columns to choose from.")
+        if not all(0 <= column < LIMITS.max_columns for column in self.columns):
+            raise ValueError(f"data: columns are counted from 0 to {LIMITS.max_columns - 1}.")
+        if self.name == "table" and self.args["classes"] == 1:
+            raise ValueError("data (table): the target has one class only; a network needs at least two to tell apart.")
+        object.__setattr__(self, "columns", tuple(sorted(set(self.columns))))
         return self
 
     @property
@@ -333,6 +353,8 @@ class Experiment(Frozen):
             "split": repr(self.data.train_fraction),
             "points": str(self.data.seed),
             "own": self.data.points_text(),
+            "file": self.data.file,
+            "columns": "_".join(map(str, self.data.columns)),
             "net": "~".join(layer.to_text() for layer in self.layers),
             "loss": self.loss.to_text(),
             "opt": self.optimizer.to_text(),
@@ -372,6 +394,9 @@ class Experiment(Frozen):
         data = _read("data", words["data"], DataSpec.from_text)
         if data.entry.drawn and words["own"]:
             data = _read("own", words["own"], lambda text: data.but(points=own_points.from_text(text)))
+        if data.entry.file:
+            data = _read("file", words["file"], lambda key: data.but(file=key))
+            data = _read("columns", words["columns"], lambda text: data.but(columns=_numbers(text)))
         features = tuple(words["features"].split("_")) if data.entry.view == "plane" else ()
         split = _read("split", words["split"], partial(FRACTION.from_text, where="split"))
         points = _read("points", words["points"], partial(SEED.from_text, where="points"))
@@ -409,9 +434,16 @@ TRAINING_WORDS = {
     "precision": "precision",
     "engine": "engine",
 }
-PLAIN_WORDS = {"features": "x_y", "split": "0.5", "points": "0", "own": "", "sched": "", "seed": "0"} | {
-    word: TRAINING[name].to_text(TRAINING[name].default) for word, name in TRAINING_WORDS.items()
-}
+PLAIN_WORDS = {
+    "features": "x_y",
+    "split": "0.5",
+    "points": "0",
+    "own": "",
+    "file": "",
+    "columns": "",
+    "sched": "",
+    "seed": "0",
+} | {word: TRAINING[name].to_text(TRAINING[name].default) for word, name in TRAINING_WORDS.items()}
 """What a missing word means. A link lives for ever, so these never change within a version."""
 KNOWN_WORDS = {"v", "data", "net", "loss", "opt", *PLAIN_WORDS}
 
@@ -423,6 +455,13 @@ def _read(word: str, given: Any, reader: Callable[[Any], Any]) -> Any:
     except ValueError as error:
         text = sentence(error) if isinstance(error, ValidationError) else str(error)
         raise ValueError(text if text.startswith(word) else f"{word}: {text}") from None
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    parts = text.split("_") if text else []
+    if not all(part.isdecimal() and len(part) < 10 for part in parts):
+        raise ValueError(f"{text[:40]!r} is no list of column numbers such as 0_1_4.")
+    return tuple(map(int, parts))
 
 
 def _layers_from_text(text: str) -> tuple[LayerSpec, ...]:
@@ -440,7 +479,7 @@ def output_for(data: DataSpec) -> tuple[LayerSpec, LossSpec]:
 
 
 def _starter_fields(dataset: str) -> dict[str, Any]:
-    starter = lookup(DATASETS, dataset, "data").starter
+    starter = lookup(DataSpec.registry, dataset, "data").starter
     data = DataSpec(name=dataset, features=starter.features, train_fraction=starter.train_fraction)
     output, loss = output_for(data)
     layers = [*_layers_from_text(starter.net), output]

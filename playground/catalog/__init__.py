@@ -2,6 +2,7 @@
 
 from playground.catalog.base import Entry, Param, lookup
 from playground.catalog.datasets import DATASETS, FEATURES, DatasetEntry, Starter
+from playground.catalog.files import FILE_SETS
 from playground.catalog.inits import INITS, InitEntry
 from playground.catalog.layers import LAYERS, LayerEntry
 from playground.catalog.losses import LOSSES, LossEntry
@@ -11,6 +12,7 @@ from playground.catalog.schedulers import SCHEDULERS, SchedulerEntry
 __all__ = [
     "DATASETS",
     "FEATURES",
+    "FILE_SETS",
     "INITS",
     "LAYERS",
     "LOSSES",

@@ -51,6 +51,10 @@ class DatasetEntry(Entry):
         together: whether they are by one mean and deviation for all inputs, and not by one for each.
         group: where the set stands in the list.
         drawn: the points to begin with, as text, of a set whose points belong to the experiment itself.
+        file: what it is made from: 'csv', 'npz' (an upload's key is part of the experiment), 'openml', or nothing.
+        openml: its name there.
+        fixed: the parameters that follow from the file, and are chosen with it.
+        script: dotted path of the function that exported scripts carry, where it is not `target`.
     """
 
     task: str = "classification"
@@ -67,6 +71,10 @@ class DatasetEntry(Entry):
     together: bool = False
     group: str = "Two classes"
     drawn: str = ""
+    file: str = ""
+    openml: str = ""
+    fixed: tuple[str, ...] = ()
+    script: str = ""
     starter: Starter = Starter("Linear.8~Tanh~Linear.8~Tanh")
 
     def input_shape(self, args: Mapping[str, Value]) -> tuple[int, ...]:
@@ -107,7 +115,7 @@ def _steps(default: int, low: int, high: int, help: str, label: str = "length") 
     return Param("steps", "int", default, low, high, help, label=label)
 
 
-def _layout(default: str) -> Param:
+def picture_layout(default: str) -> Param:
     return Param(
         "layout",
         "choice",
@@ -293,7 +301,7 @@ DATASETS: dict[str, DatasetEntry] = {
         DatasetEntry(
             "digits",
             "playground.data.tables.digits",
-            (_n(1797, high=1797, help="How many pictures, of 1,797."), _layout("flat")),
+            (_n(1797, high=1797, help="How many pictures, of 1,797."), picture_layout("flat")),
             inputs=64,
             classes=10,
             names=tuple("0123456789"),

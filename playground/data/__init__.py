@@ -5,13 +5,18 @@
 (250, 2)
 """
 
-from dataclasses import dataclass, fields
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields
 from importlib import import_module
+from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from playground.catalog import DATASETS
-from playground.catalog.base import Value
+from playground.catalog.files import DELIMITERS
+from playground.data import csv_file, fetching, store
 from playground.data.features import features_of
 from playground.spec import DataSpec
 
@@ -27,6 +32,8 @@ class Dataset:
         y_train, y_val: class numbers, (n,) int64; for a regression values, (n,) float32.
         raw_train, raw_val: what the inputs were made from, not standardised: (n, inputs) or (n, steps, ...).
         index_train, index_val: position in the set before it was split, (n,) int64.
+        x_mean, x_std: raw input = x * x_std + x_mean, where inputs are standardised.
+        names: the classes' names, of uploaded data.
         y_mean, y_std: original target = y * y_std + y_mean (0 and 1 where targets are not standardised).
     """
 
@@ -40,10 +47,13 @@ class Dataset:
     index_val: np.ndarray
     y_mean: float = 0.0
     y_std: float = 1.0
+    x_mean: np.ndarray = field(default_factory=lambda: np.zeros(()))
+    x_std: np.ndarray = field(default_factory=lambda: np.ones(()))
+    names: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        for field in fields(self):
-            if isinstance(array := getattr(self, field.name), np.ndarray):
+        for each in fields(self):
+            if isinstance(array := getattr(self, each.name), np.ndarray):
                 array.flags.writeable = False
 
 
@@ -59,7 +69,11 @@ def load(spec: DataSpec) -> Dataset:
     module, _, function = entry.target.rpartition(".")
     rng = np.random.default_rng(spec.seed)
     drawn = {"points": spec.points} if entry.drawn else {}
-    raw, y = getattr(import_module(module), function)(**made_from(spec), **drawn, rng=rng)
+    names: tuple[str, ...] = ()
+    if entry.file:
+        raw, y, names = _from_file(spec, getattr(import_module(module), function), rng)
+    else:
+        raw, y = getattr(import_module(module), function)(**made_from(spec), **drawn, rng=rng)
     assert len(raw) == count, f"{spec.name} gave {len(raw)} samples"
     assert y.shape == (count,), f"{spec.name} gave targets of shape {y.shape}"
 
@@ -68,7 +82,9 @@ def load(spec: DataSpec) -> Dataset:
 
     regression = not spec.classes
     x = features_of(raw, spec.features) if spec.features else raw
-    y_mean, y_std = 0.0, 1.0
+    if entry.file == "csv":
+        x = raw = _filled(raw, train)
+    mean, std, y_mean, y_std = np.zeros(()), np.ones(()), 0.0, 1.0
     if entry.standardize:
         mean, std = _statistics(x[train], entry.together)
         x = (x - mean) / std
@@ -77,12 +93,71 @@ def load(spec: DataSpec) -> Dataset:
             y = (y - y_mean) / y_std
     x = x.astype(np.int64 if spec.tokens else np.float32).reshape(count, *spec.input_shape)
     y = y.astype(np.float32 if regression else np.int64)
-    return Dataset(x[train], x[val], y[train], y[val], raw[train], raw[val], train, val, y_mean, y_std)
+    parts = (x[train], x[val], y[train], y[val], raw[train], raw[val], train, val)
+    return Dataset(*parts, y_mean, y_std, mean, std, names)
 
 
-def made_from(spec: DataSpec) -> dict[str, Value]:
-    """The arguments of the function that makes the data; how a picture is laid out is no matter of its."""
-    return {name: value for name, value in spec.args.items() if name != "layout"}
+def made_from(spec: DataSpec, path: str = "") -> dict[str, Any]:
+    """The arguments of the function that makes the data, from the file at `path` where there is one.
+
+    How a picture is laid out is no matter of its, nor is what follows from the file.
+    """
+    entry = spec.entry
+    if not entry.file:
+        return {name: value for name, value in spec.args.items() if name != "layout"}
+    named = {"n": spec["n"]}
+    if not path:
+        return {"name": entry.openml, **named}
+    if entry.file == "csv":
+        named |= {name: spec[name] for name in ("steps", "target", "classes", "header") if name in spec.args}
+        named |= {"columns": spec.columns, "delimiter": DELIMITERS[spec["delimiter"]]}
+    return {"path": path, **named}
+
+
+def _from_file(
+    spec: DataSpec, function: Callable[..., tuple[np.ndarray, np.ndarray]], rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
+    """Inputs, targets and the classes' names out of a file.
+
+    Raises:
+        ValueError: the file is not there, or is not what the experiment says of it.
+    """
+    entry, title = spec.entry, spec.entry.title
+    if entry.file == "openml":
+        place = fetching.place(spec.name)
+    elif not spec.file:
+        raise ValueError(f"{title[0].upper()}{title[1:]} needs a file: upload one on the page Data.")
+    else:
+        place = store.path(spec.file)
+    try:
+        raw, y = function(**made_from(spec, str(place)), rng=rng)
+        names = _names(spec, place) if spec.classes and not entry.names else ()
+    except (IndexError, KeyError, OSError, ValueError):
+        raise ValueError(f"The file does not hold what this experiment says of it: {FIND_ANEW}") from None
+    if len(raw) < spec["n"]:
+        raise ValueError(f"data: n is {spec['n']:,}, but the file has {len(raw):,}; set it to {len(raw):,} or less.")
+    if math.prod(raw.shape[1:]) != math.prod(spec.input_shape) or (names and len(names) != spec.classes):
+        raise ValueError(f"The file has other columns or classes than this experiment says: {FIND_ANEW}")
+    return raw, y, names
+
+
+FIND_ANEW = "choose its columns anew on the page Data."
+
+
+def _names(spec: DataSpec, place: Path) -> tuple[str, ...]:
+    if spec.entry.file == "npz":
+        with np.load(place, allow_pickle=False) as archive:
+            return tuple(map(str, archive["names"]))
+    return csv_file.words_of(place, spec["target"], DELIMITERS[spec["delimiter"]], spec["header"])
+
+
+def _filled(raw: np.ndarray, train: np.ndarray) -> np.ndarray:
+    """Missing numbers as the mean of those that the training part knows."""
+    if not (missing := np.isnan(raw)).any():
+        return raw
+    known = ~missing[train]
+    means = np.where(known, raw[train], 0).sum(axis=0) / np.maximum(known.sum(axis=0), 1)
+    return np.where(missing, means, raw)
 
 
 def _statistics(values: np.ndarray, together: bool = False) -> tuple[np.ndarray, np.ndarray]:

@@ -22,6 +22,8 @@ from playground.spec import Experiment, LayerSpec
 LINE_LENGTH = 100
 OWN = "playground."
 """Where what a script pastes comes from; anything else is imported by it."""
+FILES = {"csv": "upload.csv", "npz": "upload.npz"}
+"""Kind of uploaded file -> its name beside the script; the page Data gives it back."""
 TWINS = "playground.scratch."
 
 
@@ -161,9 +163,13 @@ def _layer_targets(reports: Sequence[LayerReport]) -> list[str]:
 
 def _data(experiment: Experiment) -> dict[str, Any]:
     data, regression = experiment.data, not experiment.data.classes
-    module, _, name = data.entry.target.rpartition(".")
+    module, _, name = (data.entry.script or data.entry.target).rpartition(".")
     computed = data.features not in ((), ("x", "y"))
-    made = _drawn(data.points) if data.points else _made(name, getattr(import_module(module), name), made_from(data))
+    made = (
+        _drawn(data.points)
+        if data.points
+        else _made(name, getattr(import_module(module), name), made_from(data, FILES.get(data.entry.file, "")))
+    )
     return {
         **made,
         "needs_sklearn": "sklearn" in made["data_source"],
@@ -172,6 +178,7 @@ def _data(experiment: Experiment) -> dict[str, Any]:
         "features": ", ".join(_expression(FUNCTIONS[feature]) for feature in data.features) if computed else "",
         "count": data.args["n"],
         "train_count": data.train_count,
+        "missing": data.entry.file == "csv",
         "standardize": data.entry.standardize,
         "regression": regression,
         "shape": data.input_shape if data.args.get("layout") == "image" else (),
