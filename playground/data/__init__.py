@@ -20,7 +20,7 @@ from playground.data import csv_file, fetching, store
 from playground.data.features import features_of
 from playground.spec import DataSpec
 
-__all__ = ["DATASETS", "Dataset", "features_of", "load", "made_from"]
+__all__ = ["DATASETS", "Dataset", "features_of", "load", "made_from", "need_file"]
 
 
 @dataclass(frozen=True)
@@ -122,13 +122,7 @@ def _from_file(
     Raises:
         ValueError: the file is not there, or is not what the experiment says of it.
     """
-    entry, title = spec.entry, spec.entry.title
-    if entry.file == "openml":
-        place = fetching.place(spec.name)
-    elif not spec.file:
-        raise ValueError(f"{title[0].upper()}{title[1:]} needs a file: upload one on the page Data.")
-    else:
-        place = store.path(spec.file)
+    entry, place = spec.entry, need_file(spec)
     try:
         raw, y = function(**made_from(spec, str(place)), rng=rng)
         names = _names(spec, place) if spec.classes and not entry.names else ()
@@ -139,6 +133,20 @@ def _from_file(
     if math.prod(raw.shape[1:]) != math.prod(spec.input_shape) or (names and len(names) != spec.classes):
         raise ValueError(f"The file has other columns or classes than this experiment says: {FIND_ANEW}")
     return raw, y, names
+
+
+def need_file(spec: DataSpec) -> Path:
+    """Where the file is that the set is made from.
+
+    Raises:
+        ValueError: it is not on this server; the message says what to do.
+    """
+    title = spec.entry.title
+    if spec.entry.file == "openml":
+        return fetching.place(spec.name)
+    if not spec.file:
+        raise ValueError(f"{title[0].upper()}{title[1:]} needs a file: upload one on the page Data.")
+    return store.path(spec.file)
 
 
 FIND_ANEW = "choose its columns anew on the page Data."

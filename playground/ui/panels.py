@@ -50,17 +50,17 @@ def data_panel(experiment: Experiment) -> None:
     show("data", data.name)
     st.selectbox(
         "Data set",
-        list(DATASETS),
-        format_func=lambda name: f"{DATASETS[name].title} · {DATASETS[name].group.lower()}",
+        [*DATASETS, *([data.name] if data.entry.file else [])],
+        format_func=lambda name: f"{DataSpec.registry[name].title} · {DataSpec.registry[name].group.lower()}",
         key="data",
-        help="Choosing another one adapts the output layer and the loss.",
+        help="Choosing another one adapts the output layer and the loss. Uploads and downloads are on the page Data.",
         label_visibility="collapsed",
         disabled=locked(),
         on_change=on_change("data", choose_dataset),
     )
     st.caption(data.entry.summary)
     for param in data.entry.params:
-        if param.low == param.high or data.points:
+        if param.low == param.high or data.points or param.name in data.entry.fixed:
             continue
 
         def set_argument(old: Experiment, value: Value, name: str = param.name) -> Experiment:
@@ -106,6 +106,8 @@ def choose_dataset(old: Experiment, name: str) -> Experiment:
     Between sets of different kinds (a table after a plane) hardly anything would fit, so the starter is taken; so it is
     with pictures and sequences.
     """
+    if name == old.data.name:
+        return old
     starter = Experiment.starter(name)
     ranks = {len(starter.data.input_shape), len(old.data.input_shape)}
     if starter.data.entry.view != old.data.entry.view or ranks != {1} or "xor4" in (name, old.data.name):

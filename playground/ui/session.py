@@ -75,6 +75,10 @@ def _words() -> dict[str, str]:
 def _open_address(address: dict[str, str]) -> None:
     try:
         wanted = Experiment.from_query(address)
+        if wanted.data.entry.file:  # only then: what looks for a file needs NumPy
+            from playground.data import need_file
+
+            need_file(wanted.data)
     except ValueError as error:
         wanted = Experiment()
         st.session_state[MISTAKE] = f"This link cannot be opened as it is, so here is the default experiment. {error}"
@@ -107,7 +111,12 @@ def show(key: str, value: Any) -> None:
 def handle() -> Handle:
     """The run of this session; opened with the first page, closed when the session is forgotten."""
     if HANDLE not in st.session_state:
-        st.session_state[HANDLE] = engine().open(_trainable(st.session_state[EXPERIMENT]))
+        try:
+            st.session_state[HANDLE] = engine().open(_trainable(st.session_state[EXPERIMENT]))
+        except ValueError as error:  # its file has gone, or is not what the link says of it
+            st.session_state[MISTAKE] = f"This experiment cannot be opened, so here is the default one. {error}"
+            st.session_state[EXPERIMENT] = Experiment()
+            st.session_state[HANDLE] = engine().open(Experiment())
     return st.session_state[HANDLE]
 
 
@@ -120,7 +129,7 @@ def _trainable(wanted: Experiment) -> Experiment:
         if fatal.fix is None:
             break
         wanted = fatal.fix
-    return Experiment.starter(wanted.data.name)
+    return Experiment.starter(wanted.data.name).but(data=wanted.data)
 
 
 def change(make: Change) -> None:
