@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from playground.catalog import DATASETS, FEATURES, LOSSES, OPTIMIZERS, SCHEDULERS
+from playground.catalog import DATASETS, FEATURES, FILE_SETS, LOSSES, OPTIMIZERS, SCHEDULERS
 from playground.catalog.base import Value
 from playground.fit import fitted
 from playground.spec import (
@@ -51,7 +51,7 @@ def data_panel(experiment: Experiment) -> None:
     st.selectbox(
         "Data set",
         [*DATASETS, *([data.name] if data.entry.file else [])],
-        format_func=lambda name: f"{DataSpec.registry[name].title} · {DataSpec.registry[name].group.lower()}",
+        format_func=_dataset_title,
         key="data",
         help="Choosing another one adapts the output layer and the loss. Uploads and downloads are on the page Data.",
         label_visibility="collapsed",
@@ -92,6 +92,11 @@ def data_panel(experiment: Experiment) -> None:
             on_change=on_change("data-features", _set_features),
         )
     st.caption(f"{RESTARTS} marks what starts training anew, from step 0. The rest changes while it plays.")
+
+
+def _dataset_title(name: str) -> str:
+    entry = DATASETS.get(name) or FILE_SETS[name]
+    return f"{entry.title} · {entry.group.lower()}"
 
 
 def _set_features(old: Experiment, names: list[str]) -> Experiment:

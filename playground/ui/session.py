@@ -14,7 +14,7 @@ import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from playground.engine import Engine, Handle
-from playground.fit import Finding, findings
+from playground.fit import Finding, findings, fitted
 from playground.spec import KNOWN_WORDS, Experiment, needs_reset
 from playground.ui import teaching
 
@@ -129,7 +129,7 @@ def _trainable(wanted: Experiment) -> Experiment:
         if fatal.fix is None:
             break
         wanted = fatal.fix
-    return Experiment.starter(wanted.data.name).but(data=wanted.data)
+    return fitted(Experiment.starter(wanted.data.name).but(data=wanted.data))
 
 
 def change(make: Change) -> None:
