@@ -40,6 +40,7 @@ class Limits:
     kept_days: int = 90  # how long a run is kept
     kept_total: int = 20_000  # runs that are kept for all visitors together
     kept_bytes: int = 64_000  # of one kept run
+    max_checkpoint: int = 64 * 2**20  # bytes of a file of weights that is loaded
     hosts: int = 0  # worker processes; 0 means one per core, at least two
     runs_per_host: int = 100  # runs that one worker process holds
 

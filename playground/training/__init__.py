@@ -2,8 +2,9 @@
 
 import torch
 
+from playground.checkpoints import CHECKPOINT, WEIGHTS, origin
 from playground.spec import Experiment
-from playground.training import record
+from playground.training import checkpoint
 from playground.training.history import History
 from playground.training.numpy_run import NumpyRun
 from playground.training.run import Run
@@ -24,13 +25,15 @@ def started(experiment: Experiment, device: str | torch.device | None = None) ->
 
 
 def restored(state: bytes, device: str | torch.device | None = None) -> Run:
-    """The run whose `state()` this is, on its engine.
+    """The run whose `state()` this is, on its engine; or that of a file that `playground.checkpoints` has looked at.
 
     Raises:
         ValueError: the bytes are not the state of a run.
     """
-    try:
-        engine = Experiment.model_validate_json(record.parse(state)["experiment"]).training.engine
-    except (KeyError, TypeError) as error:
-        raise ValueError(f"the state does not name its experiment: {error}") from None
-    return ENGINES[engine].restore(state, device)
+    kind, experiment = origin(state)
+    made = ENGINES[experiment.training.engine]
+    if kind == CHECKPOINT:
+        return checkpoint.opened(made, state, device)
+    if kind == WEIGHTS:
+        return checkpoint.begun(made, experiment, state, device)
+    return made.restore(state, device)

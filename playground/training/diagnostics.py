@@ -3,6 +3,8 @@
 Where there is nothing to measure yet (no backward pass, no measured step) the table holds None, not 0.
 """
 
+import base64
+import io
 import math
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -281,10 +283,18 @@ def timeline(run: Run) -> dict[str, Any]:
     return {"kept": kept, "shown": run.step, "now": run.present_step, "looking_back": run.looking_back}
 
 
+def state_dict(run: Run) -> dict[str, Any]:
+    """The weights as `torch.save(model.state_dict(), file)` writes them, on the CPU: {"pt": base64}."""
+    file = io.BytesIO()
+    torch.save({name: tensor.detach().cpu().clone() for name, tensor in run.model.state_dict().items()}, file)
+    return {"pt": base64.b64encode(file.getvalue()).decode()}
+
+
 QUESTIONS: dict[str, Callable[..., dict[str, Any]]] = {
     "health": health,
     "weight": weight,
     "batch": batch,
     "timeline": timeline,
+    "state dict": state_dict,
 }
 """What can be asked of a run by name, with arguments and answers that are JSON."""

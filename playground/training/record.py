@@ -7,14 +7,14 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
-FORMAT = "pytorch-playground run 1"
+from playground.checkpoints import CHECKPOINT, RUN
 
 
 def dump(state: dict[str, Any]) -> bytes:
     """`state` as one safetensors file whose metadata holds everything that is not a tensor."""
     tensors: dict[str, Tensor] = {}
     plan = json.dumps(_plan(state, tensors))
-    return save(tensors, metadata={"format": FORMAT, "plan": plan})
+    return save(tensors, metadata={"format": RUN, "plan": plan})
 
 
 def parse(data: bytes) -> dict[str, Any]:
@@ -24,14 +24,26 @@ def parse(data: bytes) -> dict[str, Any]:
         ValueError: the bytes are not such a file.
     """
     try:
-        tensors = load(data)
+        found = load(data)
         length = int.from_bytes(data[:8], "little")
         metadata = json.loads(data[8 : 8 + length])["__metadata__"]
-        if metadata["format"] != FORMAT:
+        if metadata["format"] not in (RUN, CHECKPOINT):
             raise KeyError
-        return _fill(json.loads(metadata["plan"]), tensors)
+        return _fill(json.loads(metadata["plan"]), found)
     except (SafetensorError, KeyError, TypeError, ValueError, RecursionError):
         raise ValueError("this is not the state of a run: it was cut short, or comes from elsewhere.") from None
+
+
+def tensors(data: bytes) -> dict[str, Tensor]:
+    """The tensors of a safetensors file, on the CPU.
+
+    Raises:
+        ValueError: the bytes are no such file.
+    """
+    try:
+        return load(data)
+    except SafetensorError:
+        raise ValueError("this is no safetensors file, or it was cut short.") from None
 
 
 def _plan(value: Any, tensors: dict[str, Tensor]) -> Any:
@@ -55,7 +67,7 @@ def _fill(plan: Any, tensors: dict[str, Tensor]) -> Any:
     if not isinstance(plan, dict):
         return plan
     if "tensor" in plan:
-        return tensors[plan["tensor"]]
+        return tensors.pop(plan["tensor"])  # used once: a short plan cannot ask for a large tensor many times
     if "tuple" in plan:
         return tuple(_fill(item, tensors) for item in plan["tuple"])
     return {key: _fill(item, tensors) for key, item in plan["pairs"]}
@@ -72,4 +84,4 @@ def clone(value: Any) -> Any:
     return value
 
 
-__all__ = ["clone", "dump", "parse"]
+__all__ = ["clone", "dump", "parse", "tensors"]

@@ -582,9 +582,24 @@ class Run:
         except (KeyError, TypeError, IndexError, RuntimeError) as error:
             raise ValueError(f"the state does not fit its experiment: {str(error).splitlines()[0]}") from None
         run.scores = run.evaluate()
-        run.timeline = Timeline()
-        run._keep_moment()
+        run.begin_timeline()
         return run
+
+    def begin_timeline(self) -> None:
+        """Forget all earlier moments but the present one."""
+        self.timeline = Timeline()
+        self._keep_moment()
+
+    def begin_with(self, weights: dict[str, Tensor]) -> None:
+        """Weights from elsewhere in a run at step 0; `reset` goes back to the experiment's own.
+
+        weights: a state_dict of `model`.
+        """
+        self.model.load_state_dict(weights)
+        self.history = History()
+        self._look()
+        self._keep_checkpoint()
+        self.begin_timeline()
 
     def _course(self) -> dict[str, Any]:
         """What decides the next steps."""
