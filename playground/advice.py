@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from playground.fit import findings
-from playground.spec import Args, Experiment, LayerSpec, OptimizerSpec
+from playground.spec import Args, Experiment, LayerSpec, OptimizerSpec, every_layer
 
 Facts = Mapping[str, Any]
 
@@ -220,7 +220,7 @@ def overfitting(experiment: Experiment, facts: Facts) -> Advice | None:
 def plateau(experiment: Experiment, facts: Facts) -> Advice | None:
     """The training loss has stopped falling before the task is solved."""
     losses = _column(facts, "train_loss")
-    straight = not any(layer.entry.role == "activation" for layer in experiment.layers[:-1])
+    straight = not any(layer.entry.bends for layer in every_layer(experiment.layers[:-1]))
     if not _stalled(facts, STALLED_EPOCHS if straight else PLATEAU_EPOCHS):
         return None
     what = f"The training loss stays at about {_mean(losses[-3:]):.3g}, and the task is not solved"

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from playground.shapes import ShapeError, shape_text
-from playground.spec import Args, Experiment, LayerSpec, LossSpec, output_for
+from playground.spec import Args, Experiment, LayerSpec, LossSpec, every_layer, output_for
 
 FLATTEN = "Add Flatten"
 
@@ -30,9 +30,9 @@ def findings(experiment: Experiment) -> list[Finding]:
     try:
         output = experiment.outline()[-1].out_shape
     except ShapeError as error:
-        without = experiment.layers[: error.index - 1] + experiment.layers[error.index :]
-        return [Finding(str(error), True, f"Remove layer {error.index}", _changed(experiment, layers=without))]
-    shaped = (_tokens(experiment), _task(experiment, output), _width(experiment, output))
+        fix = None if error.fix is None else _changed(experiment, layers=error.fix)
+        return [Finding(str(error), True, error.cure, fix)]
+    shaped = (_task(experiment, output), _width(experiment, output))
     found = (*shaped, _twice(experiment), _batches(experiment), _cycle(experiment), _engine(experiment))
     return sorted((finding for finding in found if finding), key=lambda finding: not finding.fatal)
 
@@ -134,31 +134,6 @@ def _positions(experiment: Experiment, output: tuple[int, ...]) -> Finding:
     )
 
 
-def _tokens(experiment: Experiment) -> Finding | None:
-    """Tokens are names and no amounts: an Embedding makes numbers of them."""
-    tokens, first = experiment.data.tokens, experiment.layers[0]
-    if not tokens:
-        return None
-    if first.name != "Embedding":
-        fix = experiment.data.set(encoding="one_hot")
-        return Finding(
-            f"The inputs are tokens, whole numbers from 0 to {tokens - 1}, and {first.name} takes amounts: begin with "
-            "an Embedding, or use one-hot rows.",
-            True,
-            "Use one-hot rows",
-            _changed(experiment, data=fix),
-        )
-    if first["num_embeddings"] >= tokens:
-        return None
-    return Finding(
-        f"The Embedding has {first['num_embeddings']:,} rows, but there are {tokens} tokens: set num_embeddings to "
-        f"{tokens}.",
-        True,
-        f"Set num_embeddings to {tokens}",
-        _changed(experiment, layers=(first.set(num_embeddings=tokens), *experiment.layers[1:])),
-    )
-
-
 def _twice(experiment: Experiment) -> Finding | None:
     """Losses that apply the last activation themselves, and the one that does not."""
     last, loss = experiment.layers[-1].name, experiment.loss.name
@@ -191,7 +166,7 @@ def _twice(experiment: Experiment) -> Finding | None:
 
 def _batches(experiment: Experiment) -> Finding | None:
     """Batch statistics of a single sample do not exist."""
-    names = [layer.name for layer in experiment.layers if layer.entry.batch_statistics]
+    names = [layer.name for layer in every_layer(experiment.layers) if layer.entry.batch_statistics]
     count, size = experiment.data.train_count, experiment.training.batch_size
     smallest = count % size or min(size, count)
     if not names or smallest > 1:
@@ -225,7 +200,7 @@ def _engine(experiment: Experiment) -> Finding | None:
     """The NumPy engine needs a twin of every part."""
     if experiment.training.engine != "numpy":
         return None
-    parts = [*experiment.layers, experiment.loss, experiment.optimizer]
+    parts = [*every_layer(experiment.layers), experiment.loss, experiment.optimizer]
     parts += [experiment.scheduler] if experiment.scheduler else []
     without = next((part.name for part in parts if not part.entry.twin), "")
     if experiment.training.precision != "float32":

@@ -14,6 +14,9 @@ class Limits:
     max_layers: int = 32  # layers in one network
     max_units: int = 1024  # out_features of one layer
     max_parameters: int = 2_000_000  # weights and biases of one network
+    max_nesting: int = 3  # blocks of layers inside one another
+    max_activation_mb: int = 256  # megabytes that one training step keeps for its backward pass
+    max_step_work: int = 4_000_000_000  # multiply-adds of one training step's forward pass
     max_samples: int = 5_000  # points of one data set
     max_batch: int = 5_000  # samples in one batch
     max_slice_steps: int = 20_000  # steps that one call of `advance` may ask of a host

@@ -6,17 +6,48 @@ random state is neither read nor changed, so that runs in one process do not dis
 
 import importlib
 import math
+from collections.abc import Iterable
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
+from torch.utils._python_dispatch import TorchDispatchMode
 
 from playground.catalog import INITS, LAYERS
 from playground.catalog.inits import DEFAULT
 from playground.shapes import LayerReport, ShapeError, outline, shape_text
-from playground.spec import Experiment
+from playground.spec import Experiment, LayerSpec
 
-__all__ = ["Dropout", "LayerReport", "ShapeError", "build", "initialise", "outline", "resolve", "shape_text"]
+__all__ = [
+    "Dropout",
+    "LayerReport",
+    "ShapeError",
+    "build",
+    "construct",
+    "drawing_from",
+    "outline",
+    "own_dropout",
+    "resolve",
+    "shape_text",
+]
+
+
+class drawing_from(TorchDispatchMode):
+    """Inside, whatever draws from the global generator draws from the given one instead, in this thread alone.
+
+    So torch's own constructors make their own initial weights, to the bit, without a global seed.
+    """
+
+    def __init__(self, generator: torch.Generator):
+        super().__init__()
+        self.generator = generator
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        kwargs = dict(kwargs or {})
+        if any(argument.name == "generator" for argument in func._schema.arguments):
+            kwargs["generator"] = self.generator
+        return func(*args, **kwargs)
 
 
 class Dropout(nn.Module):
@@ -32,11 +63,51 @@ class Dropout(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         if not self.training or self.p == 0:
             return x
-        mask = torch.empty_like(x).bernoulli_(1 - self.p, generator=self.generator)
-        return x * mask.div_(1 - self.p)
+        return x * self.mask(torch.empty_like(x))
+
+    def mask(self, like: Tensor) -> Tensor:
+        """0 or 1 / (1 - p) in the place of every number of `like`."""
+        return like.bernoulli_(1 - self.p, generator=self.generator).div_(1 - self.p)
 
     def extra_repr(self) -> str:
         return f"p={self.p}"
+
+
+class Dropout2d(Dropout):
+    """`nn.Dropout2d` that draws from a given generator: one m for every channel of (N, C, H, W)."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.training or self.p == 0:
+            return x
+        return x * self.mask(x.new_empty((*x.shape[:2], 1, 1)))
+
+
+class _Attention(nn.MultiheadAttention):
+    """Self-attention whose dropout draws from a given generator; an `nn.MultiheadAttention` becomes one.
+
+    The values are those of torch's own path with dropout: the projections of (T, N, E) at once, then
+    softmax(q s (k s)^T), its dropout, and v.
+    """
+
+    generator: torch.Generator
+
+    def forward(self, query: Tensor, *rest: Any, **options: Any) -> tuple[Tensor, Tensor | None]:
+        if not self.training or self.dropout == 0:
+            return super().forward(query, *rest, **options)
+        x = query.transpose(0, 1)  # (T, N, E)
+        steps, batch, width = x.shape
+        packed = F.linear(x, self.in_proj_weight, self.in_proj_bias)
+        packed = packed.unflatten(-1, (3, width)).unsqueeze(0).transpose(0, -2).squeeze(-2).contiguous()
+        q, k, v = (  # (N, heads, T, d)
+            part.view(steps, batch * self.num_heads, -1).transpose(0, 1).view(batch, self.num_heads, steps, -1)
+            for part in packed
+        )
+        scale = math.sqrt(1 / math.sqrt(self.head_dim))
+        weights = ((q * scale) @ (k * scale).transpose(-2, -1)).softmax(-1)
+        kept = torch.empty_like(weights).bernoulli_(1 - self.dropout, generator=self.generator)
+        mixed = (weights * kept.div_(1 - self.dropout)) @ v
+        mixed = mixed.permute(2, 0, 1, 3).contiguous().view(steps * batch, width)
+        return self.out_proj(mixed).view(steps, batch, width).transpose(0, 1), None
 
 
 def build(experiment: Experiment, generator: torch.Generator, device: torch.device | str = "cpu") -> nn.Sequential:
@@ -49,37 +120,38 @@ def build(experiment: Experiment, generator: torch.Generator, device: torch.devi
     """
     device = torch.device(device)
     drawing = generator if device.type == "cpu" else torch.Generator(device).manual_seed(experiment.seed)
-    modules: list[nn.Module] = []
-    for report in experiment.outline():
-        if report.name == "Dropout":
-            modules.append(Dropout(report.arguments["p"], drawing))
-            continue
-        with torch.device("meta"):  # nothing is allocated and nothing is drawn
-            module = resolve(LAYERS[report.name].target)(**report.arguments)
-        module.to_empty(device="cpu")
-        initialise(module, generator)
-        modules.append(module)
-    for layer, module in zip(experiment.layers, modules, strict=True):
+    model = nn.Sequential(*(construct(report, generator) for report in experiment.outline()))
+    _begin(model, experiment.layers, generator)
+    return own_dropout(model, drawing).to(device)
+
+
+def construct(report: LayerReport, generator: torch.Generator) -> nn.Module:
+    """The module of one layer, or of a block with what it holds, its weights drawn from `generator`."""
+    inside = [construct(inner, generator) for inner in report.layers]
+    with drawing_from(generator):
+        return resolve(LAYERS[report.name].target)(*inside, **report.arguments)
+
+
+def own_dropout(module: nn.Module, generator: torch.Generator) -> Any:
+    """`module` with everything in it that would draw from the global generator drawing from this one."""
+    if type(module) is nn.Dropout:
+        return Dropout(module.p, generator)
+    if type(module) is nn.Dropout2d:
+        return Dropout2d(module.p, generator)
+    if isinstance(module, nn.MultiheadAttention) and module.dropout:
+        module.__class__, module.generator = _Attention, generator
+    for name, child in module.named_children():
+        setattr(module, name, own_dropout(child, generator))
+    return module
+
+
+def _begin(modules: Iterable[nn.Module], layers: Iterable[LayerSpec], generator: torch.Generator) -> None:
+    """The weights of all layers whose card says how they begin."""
+    for layer, module in zip(layers, modules, strict=True):
+        if layer.layers:
+            _begin(module.body, layer.layers, generator)
         if layer.init != DEFAULT:
             reinitialise(module, layer.init, generator)
-    return nn.Sequential(*modules).to(device)
-
-
-def initialise(module: nn.Module, generator: torch.Generator) -> None:
-    """torch's default initialisation of one layer, drawn from `generator`.
-
-    Matrices: U(±1/√fan_in), for the bias as well (He et al., 2015, with a = √5, as in `nn.Linear`). What draws
-    nothing (normalisation layers: ones and zeros) resets itself.
-    """
-    weight = getattr(module, "weight", None)
-    if isinstance(weight, Tensor) and weight.dim() > 1:
-        nn.init.kaiming_uniform_(weight, a=math.sqrt(5), generator=generator)
-        bias = getattr(module, "bias", None)
-        if isinstance(bias, Tensor):
-            bound = 1 / math.sqrt(weight[0].numel())
-            nn.init.uniform_(bias, -bound, bound, generator=generator)
-    elif hasattr(module, "reset_parameters"):
-        module.reset_parameters()
 
 
 def reinitialise(module: nn.Module, rule: str, generator: torch.Generator) -> None:

@@ -6,7 +6,7 @@
 True
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any, ClassVar, Self
 from urllib.parse import parse_qsl, urlencode
@@ -28,12 +28,14 @@ class LayerSpec(Part):
 
     Attributes:
         init: how its weights begin, one of `catalog.INITS`.
+        layers: those that a block such as Residual holds; its entry says which where none are given.
     """
 
     registry = LAYERS
     place = "layers"
 
     init: str = DEFAULT_INIT
+    layers: tuple["LayerSpec", ...] = ()
 
     @model_validator(mode="after")
     def _init_has_weights(self) -> Self:
@@ -42,14 +44,40 @@ class LayerSpec(Part):
             raise ValueError(f"layers ({self.name}): init is {self.init!r}, but it has no weights; leave it out.")
         return self
 
+    @model_validator(mode="after")
+    def _holds(self) -> Self:
+        if self.entry.holds and not self.layers:
+            object.__setattr__(self, "layers", tuple(type(self).from_text(text) for text in self.entry.contents))
+        if self.layers and not self.entry.holds:
+            raise ValueError(f"layers: {self.name} holds no layers of its own; only a block such as Residual does.")
+        if (depth := self.depth) > LIMITS.max_nesting:
+            raise ValueError(f"layers: {depth} blocks inside one another; the most is {LIMITS.max_nesting}.")
+        return self
+
+    @property
+    def depth(self) -> int:
+        """Blocks inside one another, from this one on; 0 for a layer that holds none."""
+        return 1 + max((layer.depth for layer in self.layers), default=0) if self.entry.holds else 0
+
+    def become(self, name: str, args: Mapping[str, Any]) -> Self:
+        """Another layer in the place of this one, with the defaults where `args` says nothing."""
+        return self.of(name=name, args=Args(args))
+
     def to_text(self) -> str:
-        """`Linear.8`, or `Linear-he.8` where the weights do not begin as torch has it."""
+        """`Linear.8`, or `Linear-he.8` where the weights do not begin as torch has it.
+
+        A block's layers follow it, and a `-` closes it: `Residual~Conv2d.8~ReLU~-`.
+        """
         text = super().to_text()
-        return text if self.init == DEFAULT_INIT else f"{self.name}-{self.init}{text.removeprefix(self.name)}"
+        if self.init != DEFAULT_INIT:
+            text = f"{self.name}-{self.init}{text.removeprefix(self.name)}"
+        if self.entry.holds:
+            text = "~".join([text, *(layer.to_text() for layer in self.layers), CLOSE])
+        return text
 
     @classmethod
     def from_text(cls, text: str) -> Self:
-        """What `to_text` wrote.
+        """What `to_text` wrote; the layers of a block come by `layers_from_text`.
 
         Raises:
             ValueError: there is no such layer, an argument is out of range, or the layer has no such beginning.
@@ -58,6 +86,17 @@ class LayerSpec(Part):
         name, dash, init = head.partition("-")
         layer = super().from_text(f"{name}{dot}{rest}")
         return layer.but(init=init) if dash else layer
+
+
+def every_layer(layers: Iterable[LayerSpec]) -> Iterator[LayerSpec]:
+    """All layers, each block before what it holds."""
+    for layer in layers:
+        yield layer
+        yield from every_layer(layer.layers)
+
+
+CLOSE = "-"
+"""The word that ends a block in the address bar."""
 
 
 class LossSpec(Part):
@@ -316,16 +355,34 @@ class Experiment(Frozen):
     def _within_limits(self) -> Self:
         if not self.layers:
             raise ValueError("layers: the network is empty; add at least one layer.")
-        if len(self.layers) > LIMITS.max_layers:
-            raise ValueError(f"layers: {len(self.layers)} layers; the most is {LIMITS.max_layers}.")
+        if (count := len(list(every_layer(self.layers)))) > LIMITS.max_layers:
+            raise ValueError(f"layers: {count} layers; the most is {LIMITS.max_layers}.")
+        for layer in every_layer(self.layers):
+            if layer.entry.size and (width := layer[layer.entry.size]) > LIMITS.max_units:
+                raise ValueError(
+                    f"layers ({layer.name}): {layer.entry.size} is {width:,}; the most is {LIMITS.max_units:,}."
+                )
         try:
-            reports = outline(self.layers, self.data.input_shape)
+            reports = self.outline()
         except ShapeError as error:
-            reports = outline(self.layers[: error.index], self.data.input_shape)
+            reports = error.reports
         if (total := sum(report.parameters for report in reports)) > LIMITS.max_parameters:
             raise ValueError(
                 f"layers: the network has {total:,} parameters; the most is {LIMITS.max_parameters:,}. "
                 "Use fewer units or fewer layers."
+            )
+        batch = min(self.training.batch_size, self.data.train_count)
+        memory = sum(report.memory for report in reports) * batch
+        if memory > LIMITS.max_activation_mb * 2**20:
+            raise ValueError(
+                f"layers: training keeps {memory / 2**20:,.0f} MB of activations for a batch of {batch:,}; the most is "
+                f"{LIMITS.max_activation_mb:,} MB. Use smaller batches, fewer channels, or pool earlier."
+            )
+        work = sum(report.macs for report in reports) * batch
+        if work > LIMITS.max_step_work:
+            raise ValueError(
+                f"layers: one step takes {work:,} multiply-adds; the most is {LIMITS.max_step_work:,}. "
+                "Use smaller batches, fewer units, or pool earlier."
             )
         return self
 
@@ -344,7 +401,7 @@ class Experiment(Frozen):
         Raises:
             ShapeError: at the first layer that cannot take its input.
         """
-        return outline(self.layers, self.data.input_shape)
+        return outline(self.layers, self.data.input_shape, self.data.tokens)
 
     def _words(self) -> dict[str, str]:
         words = {
@@ -406,7 +463,7 @@ class Experiment(Frozen):
         }
         return cls.of(
             data=_read("features", features, lambda names: data.but(features=names, train_fraction=split, seed=points)),
-            layers=_read("net", words["net"], _layers_from_text),
+            layers=_read("net", words["net"], layers_from_text),
             loss=_read("loss", words["loss"], LossSpec.from_text),
             optimizer=_read("opt", words["opt"], OptimizerSpec.from_text),
             scheduler=_read("sched", words["sched"], SchedulerSpec.from_text) if words["sched"] else None,
@@ -464,11 +521,32 @@ def _numbers(text: str) -> tuple[int, ...]:
     return tuple(map(int, parts))
 
 
-def _layers_from_text(text: str) -> tuple[LayerSpec, ...]:
+def layers_from_text(text: str) -> tuple[LayerSpec, ...]:
+    """Layers as the address bar has them: `Linear.8~Tanh~Linear.1`.
+
+    Raises:
+        ValueError: there is no such layer, an argument is out of range, or a block is not closed properly.
+    """
     words = text.split("~")
-    if len(words) > LIMITS.max_layers:
-        raise ValueError(f"{len(words)} layers; the most is {LIMITS.max_layers}.")
-    return tuple(LayerSpec.from_text(word) for word in words)
+    if (count := sum(word != CLOSE for word in words)) > LIMITS.max_layers:
+        raise ValueError(f"{count} layers; the most is {LIMITS.max_layers}.")
+    open_blocks: list[tuple[LayerSpec | None, list[LayerSpec]]] = [(None, [])]
+    for word in words:
+        if word == CLOSE:
+            if len(open_blocks) == 1:
+                raise ValueError(f"a {CLOSE!r} closes a block, but none is open here.")
+            block, inside = open_blocks.pop()
+            assert block is not None, "only the outermost list has no block"
+            open_blocks[-1][1].append(block.but(layers=tuple(inside)))
+            continue
+        layer = LayerSpec.from_text(word)
+        if layer.entry.holds:
+            open_blocks.append((layer, []))
+        else:
+            open_blocks[-1][1].append(layer)
+    if len(open_blocks) > 1:
+        raise ValueError(f"{open_blocks[-1][0].name} is not closed: put a {CLOSE!r} behind its layers.")  # type: ignore[union-attr]
+    return tuple(open_blocks[0][1])
 
 
 def output_for(data: DataSpec) -> tuple[LayerSpec, LossSpec]:
@@ -482,7 +560,7 @@ def _starter_fields(dataset: str) -> dict[str, Any]:
     starter = lookup(DataSpec.registry, dataset, "data").starter
     data = DataSpec(name=dataset, features=starter.features, train_fraction=starter.train_fraction)
     output, loss = output_for(data)
-    layers = [*_layers_from_text(starter.net), output]
+    layers = [*layers_from_text(starter.net), output]
     if starter.loss:
         *after, named = starter.loss.split("~")
         layers, loss = [*layers, *(LayerSpec.from_text(text) for text in after)], LossSpec.from_text(named)

@@ -1,17 +1,19 @@
 """From an experiment to its NumPy twin: the same layers, loss, optimizer and schedule out of `playground.scratch`.
 
 The twin of a catalog entry is the class of `playground.scratch` with the entry's own name; there is no second list.
+Layers that take or give several arrays there get a form here that takes one and gives one, as `playground.modules` does
+for torch.
 """
 
 import inspect
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import torch
 
 from playground import scratch
-from playground.spec import Experiment
+from playground.shapes import LayerReport
+from playground.spec import Experiment, every_layer
 
 __all__ = ["Masks", "NoTwin", "Twin", "layer_twin", "network_twin", "require_twins", "twin_class"]
 
@@ -36,6 +38,62 @@ class Masks:
         return kept.bernoulli_(1 - self.p, generator=self.generator).numpy()
 
 
+class _OneState:
+    """What makes of a recurrent layer one that gives the state at every step, or where every direction ended."""
+
+    def __init__(self, *args: Any, output: str = "last", **options: Any):
+        super().__init__(*args, **{**options, "batch_first": True})
+        self.output = output
+
+    def forward(self: Any, x: Any, state: Any = None) -> Any:
+        sequence, last = super().forward(x, state)  # type: ignore[misc]
+        if self.output == "sequence":
+            return sequence
+        hidden = last[0] if self.states == 2 else last
+        self.last_shape = hidden.shape  # (layers * directions, N, hidden)
+        return np.concatenate(list(hidden[-self.directions :]), axis=1)
+
+    def backward(self: Any, grad_output: Any) -> Any:
+        if self.output == "sequence":
+            return super().backward(grad_output)  # type: ignore[misc]
+        grad = np.zeros(self.last_shape, self.dtype)
+        grad[-self.directions :] = np.split(np.asarray(grad_output), self.directions, axis=1)
+        return super().backward((None, (grad, None) if self.states == 2 else grad))  # type: ignore[misc]
+
+
+class _RNN(_OneState, scratch.RNN):
+    pass
+
+
+class _LSTM(_OneState, scratch.LSTM):
+    pass
+
+
+class _GRU(_OneState, scratch.GRU):
+    pass
+
+
+class _SelfAttention(scratch.MultiheadAttention):
+    """Queries, keys and values are the same sequence, whose gradient is the sum of the three."""
+
+    def __init__(self, *args: Any, **options: Any):
+        super().__init__(*args, **{**options, "batch_first": True})
+
+    def forward(self, query: Any, key: Any = None, value: Any = None) -> Any:
+        return super().forward(query, query, query)[0]
+
+    def backward(self, grad_output: Any) -> Any:
+        return sum(super().backward(grad_output))
+
+
+_ONE_TO_ONE: dict[type, type] = {
+    scratch.RNN: _RNN,
+    scratch.LSTM: _LSTM,
+    scratch.GRU: _GRU,
+    scratch.MultiheadAttention: _SelfAttention,
+}
+
+
 def twin_class(name: str, what: str) -> Any:
     """The class called `name`.
 
@@ -54,7 +112,7 @@ def require_twins(experiment: Experiment) -> None:
     Raises:
         NoTwin: the first part that cannot.
     """
-    for layer in experiment.layers:
+    for layer in every_layer(experiment.layers):
         twin_class(layer.name, "layer")
     twin_class(experiment.loss.name, "loss")
     twin_class(experiment.optimizer.name, "optimizer")
@@ -69,19 +127,21 @@ def require_twins(experiment: Experiment) -> None:
         )
 
 
-def layer_twin(name: str, arguments: Mapping[str, Any], dtype: Any, generator: torch.Generator | None = None) -> Any:
-    """One layer of `playground.scratch` under torch's keywords; Dropout draws from `generator`.
+def layer_twin(report: LayerReport, dtype: Any, generator: torch.Generator | None = None) -> Any:
+    """One layer of `playground.scratch` under torch's keywords, a block with what it holds; dropout draws from
+    `generator`.
 
     Raises:
         NoTwin: there is no such layer.
     """
-    made = twin_class(name, "layer")
-    takes, own = inspect.signature(made).parameters, {}
-    if "dtype" in takes:
+    inside = [layer_twin(inner, dtype, generator) for inner in report.layers]
+    found, own = twin_class(report.name, "layer"), {}
+    arguments = dict(report.arguments)
+    if "dtype" in inspect.signature(found).parameters:
         own["dtype"] = np.dtype(dtype)
-    if name == "Dropout" and generator is not None:
+    if issubclass(found, scratch.Dropout) and generator is not None:
         own["rng"] = Masks(arguments["p"], generator)
-    return made(**arguments, **own)
+    return _ONE_TO_ONE.get(found, found)(*inside, **arguments, **own)
 
 
 def network_twin(experiment: Experiment, dtype: Any, generator: torch.Generator | None = None) -> scratch.Sequential:
@@ -92,7 +152,7 @@ def network_twin(experiment: Experiment, dtype: Any, generator: torch.Generator 
         ShapeError: a layer cannot take what the layer before it gives.
     """
     reports = experiment.outline()
-    return scratch.Sequential(*(layer_twin(report.name, report.arguments, dtype, generator) for report in reports))
+    return scratch.Sequential(*(layer_twin(report, dtype, generator) for report in reports))
 
 
 class Twin:

@@ -8,16 +8,19 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-Value = int | float | bool | str | tuple[float, float] | None
-Kind = Literal["int", "float", "bool", "choice", "pair"]
+Value = int | float | bool | str | tuple[float, ...] | None
+Kind = Literal["int", "float", "bool", "choice", "pair", "sizes"]
+MOST_SIZES = 4
+"""Numbers in an argument of kind 'sizes'."""
 
 
 @dataclass(frozen=True)
 class Param:
     """One argument of an entry: its name as in torch, its default, and what it may be.
 
-    `low` and `high` are inclusive and hold for each number of a `pair`. `scale="log"` asks for a slider over
-    orders of magnitude; `choices` belong to `kind="choice"`, and to numbers picked from a list.
+    `low` and `high` are inclusive and hold for each number of a `pair` and of `sizes` (up to 4 whole numbers).
+    `scale="log"` asks for a slider over orders of magnitude; `choices` belong to `kind="choice"`, and to numbers picked
+    from a list. A number whose default is None may be left out: it then follows from something else.
     """
 
     name: str
@@ -33,19 +36,26 @@ class Param:
     def check(self, value: Any, where: str) -> Value:
         """`value` in its own type, or a ValueError that names the value, the limit and the place."""
         place = f"{where}: {self.name}"
+        if value is None and self.default is None:
+            return None
         if self.kind == "bool":
             if not isinstance(value, bool):
                 raise ValueError(f"{place} is {value!r}; it is either true or false.")
             return value
         if self.kind == "choice":
-            if value not in self.choices:
-                raise ValueError(f"{place} is {_short(value)}; choose one of {', '.join(map(str, self.choices))}.")
-            return value
+            chosen = [choice for choice in self.choices if choice == value and type(choice) is type(value)]
+            if not chosen:
+                raise ValueError(f"{place} is {_short(value)}; choose one of {_listed(self.choices)}.")
+            return chosen[0]
         if self.kind == "pair":
             if not isinstance(value, tuple | list) or len(value) != 2:
                 raise ValueError(f"{place} is {_short(value)}; it takes two numbers.")
             first, second = (self._number(number, place) for number in value)
             return (float(first), float(second))
+        if self.kind == "sizes":
+            if not isinstance(value, tuple | list) or not 1 <= len(value) <= MOST_SIZES:
+                raise ValueError(f"{place} is {_short(value)}; it takes 1 to {MOST_SIZES} whole numbers.")
+            return tuple(int(self._number(number, place)) for number in value)
         return self._number(value, place)
 
     def _number(self, value: Any, place: str) -> int | float:
@@ -55,9 +65,10 @@ class Param:
             raise ValueError(f"{place} is {_amount(value)}; the least is {self.low:,}.")
         if self.high is not None and value > self.high:
             raise ValueError(f"{place} is {_amount(value)}; the most is {self.high:,}.")
-        if self.kind == "int" and value != int(value):
+        whole = self.kind in ("int", "sizes")
+        if whole and value != int(value):
             raise ValueError(f"{place} is {value:g}; it takes a whole number.")
-        return int(value) if self.kind == "int" else float(value)
+        return int(value) if whole else float(value)
 
     def to_text(self, value: Value) -> str:
         """`value` for the address bar, in characters that need no escaping."""
@@ -83,6 +94,8 @@ class Param:
                 value = float(text)
             elif self.kind == "pair":
                 value = tuple(float(part) for part in text.split("_"))
+            elif self.kind == "sizes":
+                value = tuple(int(part) for part in text.split("_"))
             elif self.kind == "choice":
                 value = next((choice for choice in self.choices if str(choice) == text), text)
         except ValueError:
@@ -148,6 +161,14 @@ class Entry:
             for param, part in zip(self.params, texts, strict=False)
             if part
         }
+
+
+def _listed(choices: tuple[Value, ...]) -> str:
+    """The choices as a sentence names them; a long row of numbers by its ends."""
+    numbers = [choice for choice in choices if isinstance(choice, int)]
+    if len(numbers) < 9:
+        return ", ".join(map(str, choices))
+    return ", ".join([f"{numbers[0]} to {numbers[-1]}", *(str(choice) for choice in choices if choice not in numbers)])
 
 
 def _amount(value: float) -> str:

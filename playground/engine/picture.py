@@ -6,7 +6,7 @@ What does not change while a run trains (grids, points, labels) is made once; on
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -32,17 +32,31 @@ Arrays = dict[str, np.ndarray]
 
 @dataclass(frozen=True)
 class Column:
-    """A column of the drawn network: layers `first` up to `last` of the Sequential; the input may have none."""
+    """A column of the drawn network: layers up to `last` of the Sequential; the input may have none.
+
+    The units of a picture or of a convolution are its channels, each shown by its mean over all places; those of a
+    sequence are its features, each by its mean over all steps.
+    """
 
     title: str
     units: int
     last: int
     labels: tuple[str, ...] = ()
     linear: int | None = None
+    channels_first: bool = False
 
     @property
     def shown(self) -> int:
         return min(self.units, MAX_UNITS)
+
+    def values(self, x: Tensor) -> Tensor:
+        """(rows, shown) of the output (rows, ...) of the layer `last`."""
+        x = x.float()
+        if x.dim() == 4 or (x.dim() == 3 and self.channels_first):
+            x = x.flatten(2).mean(2)
+        elif x.dim() == 3:
+            x = x.mean(1)
+        return x.reshape(len(x), -1)[:, : self.shown]
 
 
 class Painter:
@@ -136,11 +150,11 @@ class Painter:
         try:
             with torch.inference_mode():
                 if -1 in ends:
-                    units.append(x.flatten(1)[self.tail :, : ends[-1].shown])
+                    units.append(ends[-1].values(x[self.tail :]))
                 for index, module in enumerate(model):
                     x = module(x)
                     if index in ends:
-                        units.append(x.reshape(len(self.x), -1)[self.tail :, : ends[index].shown])
+                        units.append(ends[index].values(x[self.tail :]))
         finally:
             model.train(training)
         return x, units
@@ -168,8 +182,7 @@ class Painter:
         arrays: Arrays = {}
         before = self.columns[0]
         for index, column in enumerate(self.columns[1:], 1):
-            layer = self.run.model[column.linear]
-            if isinstance(layer, nn.Linear):
+            if layer := self._edges(before, column):
                 weight = layer.weight.detach()[: column.shown, : before.shown]
                 arrays[f"weight_{index}"] = _sent(weight)
                 bias = np.zeros(column.shown, np.float32) if layer.bias is None else layer.bias.detach()[: column.shown]
@@ -177,12 +190,18 @@ class Painter:
             before = column
         return arrays
 
+    def _edges(self, before: Column, column: Column) -> nn.Linear | None:
+        """The Linear layer whose weights are the edges between the units of two columns; None where it is not so."""
+        layer = self.run.model[column.linear]
+        if not isinstance(layer, nn.Linear):
+            return None
+        return layer if (layer.in_features, layer.out_features) == (before.units, column.units) else None
+
     def _parameters_shown(self) -> list[tuple[Tensor, Tensor | None]]:
         """Weights and biases of the Linear layers, as far as they are shown; views of the parameters themselves."""
         blocks = []
         for before, column in zip(self.columns, self.columns[1:], strict=False):
-            layer = self.run.model[column.linear]
-            if isinstance(layer, nn.Linear):
+            if layer := self._edges(before, column):
                 bias = None if layer.bias is None else layer.bias.detach()[: column.shown]
                 blocks.append((layer.weight.detach()[: column.shown, : before.shown], bias))
         return blocks
@@ -213,8 +232,7 @@ class Painter:
     def _gradients(self) -> list[tuple[Tensor | None, Tensor | None]]:
         found = []
         for before, column in zip(self.columns, self.columns[1:], strict=False):
-            layer = self.run.model[column.linear]
-            if isinstance(layer, nn.Linear):
+            if layer := self._edges(before, column):
                 weight, bias = layer.weight.grad, None if layer.bias is None else layer.bias.grad
                 found.append(
                     (
@@ -347,17 +365,28 @@ def picture(run: Run) -> tuple[dict[str, Any], Arrays]:
 
 def columns_of(experiment: Experiment) -> list[Column]:
     """The input, then one column from every layer whose role is 'units'."""
-    labels = tuple(FEATURES[name] for name in experiment.data.features)
-    column = Column("input", math.prod(experiment.data.input_shape), -1, labels)
+    labels, shape = tuple(FEATURES[name] for name in experiment.data.features), experiment.data.input_shape
+    column = Column("input", _units(shape, False), -1, labels)
     columns = []
     for index, (layer, report) in enumerate(zip(experiment.layers, experiment.outline(), strict=True)):
-        units = math.prod(report.out_shape)
-        if layer.entry.role == "units":
+        entry, shape = layer.entry, report.out_shape
+        if entry.role == "units":
             columns.append(column)
-            column = Column(f"{layer.name} {units}", units, index, linear=index)
+            units = _units(shape, entry.channels_first)
+            column = Column(f"{entry.title} {units}", units, index, (), index, entry.channels_first)
+        elif 0 < len(shape) < len(report.in_shape) and columns:  # a Flatten: the same numbers, but not the same units
+            column = replace(column, title=f"{column.title} · {entry.title}")
         else:
-            column = Column(f"{column.title} · {layer.name}", units, index, column.labels, column.linear)
+            units, title = _units(shape, column.channels_first), f"{column.title} · {entry.title}"
+            column = replace(column, title=title, units=units, last=index)
     return [*columns, column]
+
+
+def _units(shape: tuple[int, ...], channels_first: bool) -> int:
+    """How many units a sample of this shape has, as `Column` counts them."""
+    if len(shape) < 2:
+        return math.prod(shape)
+    return shape[0] if channels_first or len(shape) > 2 else shape[-1]
 
 
 def _map_side(columns: list[Column]) -> int:

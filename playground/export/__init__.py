@@ -1,6 +1,6 @@
 """An experiment as code that runs by itself, as it would be written by hand.
 
->>> from playground.spec import Experiment
+>>> from playground.spec import Experiment, every_layer
 >>> "nn.Linear(2, 8)" in to_script(Experiment())
 True
 >>> "self.linear1 = nn.Linear(2, 8)" in to_module(Experiment())
@@ -20,9 +20,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from playground.export import pieces
 from playground.export.sources import Imports
 from playground.shapes import LayerReport, shape_text
-from playground.spec import Experiment
+from playground.spec import Experiment, every_layer
 
-__all__ = ["FORMS", "Form", "NoNumpy", "to_module", "to_notebook", "to_numpy_script", "to_script"]
+__all__ = ["FORMS", "Form", "NoNumpy", "to_module", "to_notebook", "to_numpy_script", "to_script", "without_numpy"]
 
 TEMPLATES = Environment(
     loader=FileSystemLoader(Path(__file__).parent / "templates"),
@@ -174,13 +174,21 @@ def _attributes(reports: Sequence[LayerReport]) -> list[str]:
     return names
 
 
-def _require_twins(experiment: Experiment) -> None:
-    parts = [*experiment.layers, experiment.loss, experiment.optimizer]
+def without_numpy(experiment: Experiment) -> str:
+    """What of the experiment no NumPy script can hold; empty where all of it can.
+
+    A layer of `playground.modules` has a twin in two parts, one of which needs this library.
+    """
+    parts = [*every_layer(experiment.layers), experiment.loss, experiment.optimizer]
     parts += [experiment.scheduler] if experiment.scheduler else []
-    without = next((part.name for part in parts if not part.entry.twin), "")
     if experiment.training.precision != "float32":
-        without = "Mixed precision"
-    elif experiment.outline()[-1].out_shape == () and experiment.loss.entry.targets == "values":
-        without = f"{experiment.loss.name} of outputs of shape (N,)"
-    if without:
-        raise NoNumpy(f"{without} has no NumPy twin, so there is no NumPy script of this experiment.")
+        return "Mixed precision"
+    if experiment.outline()[-1].out_shape == () and experiment.loss.entry.targets == "values":
+        return f"{experiment.loss.name} of outputs of shape (N,)"
+    alone = (part.name for part in parts if not part.entry.twin or part.entry.target.startswith("playground."))
+    return next(alone, "")
+
+
+def _require_twins(experiment: Experiment) -> None:
+    if without := without_numpy(experiment):
+        raise NoNumpy(f"{without} has no NumPy twin that stands alone, so there is no NumPy script of this experiment.")

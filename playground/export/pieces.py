@@ -4,7 +4,7 @@ import ast
 import inspect
 import json
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib import import_module
 from typing import Any
 
@@ -69,7 +69,9 @@ def torch_parts(experiment: Experiment) -> dict[str, Any]:
     return {
         **_torch_targets(experiment, reports[-1].out_shape),
         "layers": [layer_call(report) for report in reports],
-        "initialised": [(index, ", ".join(_rule(layer.init))) for index, layer in _initialised(experiment)],
+        "initialised": [
+            (index, place, ", ".join(_rule(layer.init))) for index, place, layer in _initialised(experiment)
+        ],
         "loss": loss_call(experiment),
         "optimizer": _call(experiment.optimizer.entry.target, [Code("model.parameters()")], keywords),
         "scheduler": _call(schedule.entry.target, [Code("optimizer")], schedule.args) if schedule else "",
@@ -87,7 +89,7 @@ def numpy_parts(experiment: Experiment) -> dict[str, Any]:
     names = [report.name for report in reports] + [experiment.loss.name, experiment.optimizer.name]
     names += [schedule.name] if schedule else []
     names += ["clip_grad_norm_"] if training.clip_norm else []
-    names += [rule for _, layer in _initialised(experiment) for rule in (_rule_name(layer.init), "zeros_")]
+    names += [rule for _, _, layer in _initialised(experiment) for rule in (_rule_name(layer.init), "zeros_")]
     text, imports = pasted([TWINS + name for name in ("Generator", "Sequential", *names)])
     gradients = []
     if training.l1:
@@ -97,20 +99,32 @@ def numpy_parts(experiment: Experiment) -> dict[str, Any]:
     return {
         **_numpy_targets(experiment, reports[-1].out_shape),
         "layers": [_twin_call(report) for report in reports],
-        "initialised": [(index, _twin_rule(layer.init)) for index, layer in _initialised(experiment)],
+        "initialised": [(index, place, _twin_rule(layer.init)) for index, place, layer in _initialised(experiment)],
         "loss": loss_call(experiment).removeprefix("nn."),
         "optimizer": _call(experiment.optimizer.name, [Code("model.parameters()")], _rates(experiment)),
         "scheduler": _call(schedule.name, [Code("optimizer")], schedule.args) if schedule else "",
         "penalty_gradient": " + ".join(gradients),
-        "dropout": any(report.name == "Dropout" for report in reports),
+        "dropout": any(report.name.startswith("Dropout") for report in reports),
         "pasted": text,
         "pasted_imports": imports,
     }
 
 
-def _initialised(experiment: Experiment) -> list[tuple[int, LayerSpec]]:
-    """The layers whose weights do not begin as torch has it."""
-    return [(index, layer) for index, layer in enumerate(experiment.layers) if layer.init != DEFAULT]
+def _initialised(experiment: Experiment) -> list[tuple[int, str, LayerSpec]]:
+    """The layers whose weights do not begin as torch has it: (0, ".body[2]", layer 2 inside of layer 0)."""
+    return [
+        (index, place, layer)
+        for index, outer in enumerate(experiment.layers)
+        for place, layer in _within(outer, "")
+        if layer.init != DEFAULT
+    ]
+
+
+def _within(layer: LayerSpec, place: str) -> Iterator[tuple[str, LayerSpec]]:
+    """What a block holds, then itself, each with its place."""
+    for index, inner in enumerate(layer.layers):
+        yield from _within(inner, f"{place}.body[{index}]")
+    yield place, layer
 
 
 def _rule(init: str) -> list[str]:
@@ -136,9 +150,11 @@ def loss_call(experiment: Experiment) -> str:
 def layer_call(report: LayerReport) -> str:
     """The constructor: its sizes without their names, and other arguments where they differ from torch's defaults.
 
-    A single argument is always written.
+    A single argument is always written. What a block holds stands in front, one layer per line.
     """
-    return _call(LAYERS[report.name].target, *_layer_arguments(report))
+    positional, keywords = _layer_arguments(report)
+    inside = [Code(layer_call(inner)) for inner in report.layers]
+    return _call(LAYERS[report.name].target, [*inside, *positional], keywords, lines=bool(inside))
 
 
 def _twin_call(report: LayerReport) -> str:
@@ -150,15 +166,24 @@ def _twin_call(report: LayerReport) -> str:
 
 
 def _layer_arguments(report: LayerReport) -> tuple[list[Any], dict[str, Any]]:
-    entry = LAYERS[report.name]
-    params = {param.name: param for param in entry.params}
-    sizes = [value for name, value in report.arguments.items() if name not in params or params[name].kind == "int"]
-    written = _changed(entry, report.arguments) if len(report.arguments) > 1 else report.arguments
-    return sizes, {name: value for name, value in written.items() if params[name].kind != "int"}
+    entry, given = LAYERS[report.name], report.arguments
+    plain = {param.name: param.default for param in entry.params}
+    placed = list(given)[: entry.positional]
+    named = {name: value for name, value in given.items() if name not in placed}
+    if len(given) > 1:
+        named = {name: value for name, value in named.items() if name not in plain or value != plain[name]}
+    return [given[name] for name in placed], named
+
+
+def every_report(reports: Sequence[LayerReport]) -> Iterator[LayerReport]:
+    """All layers, each block before what it holds."""
+    for report in reports:
+        yield report
+        yield from every_report(report.layers)
 
 
 def _layer_targets(reports: Sequence[LayerReport]) -> list[str]:
-    return [LAYERS[report.name].target for report in reports]
+    return [LAYERS[report.name].target for report in every_report(reports)]
 
 
 def _data(experiment: Experiment) -> dict[str, Any]:
@@ -262,16 +287,19 @@ def _changed(entry: Entry, args: Mapping[str, Any]) -> dict[str, Any]:
     return {param.name: args[param.name] for param in entry.params if args[param.name] != param.default}
 
 
-def _call(target: str, positional: Sequence[Any] = (), keywords: Mapping[str, Any] | None = None) -> str:
-    """`nn.Linear(2, 8)`; one argument per line if it gets long."""
+def _call(
+    target: str, positional: Sequence[Any] = (), keywords: Mapping[str, Any] | None = None, lines: bool = False
+) -> str:
+    """`nn.Linear(2, 8)`; one argument per line if it gets long, or if asked for."""
     function = target.removeprefix("torch.") if target.startswith("torch.nn.") else target
     function = function.rpartition(".")[2] if function.startswith(OWN) else function
     arguments = [_text(value) for value in positional]
     arguments += [f"{name}={_text(value)}" for name, value in (keywords or {}).items()]
     line = f"{function}({', '.join(arguments)})"
-    if len(line) <= LINE_LENGTH:
+    if len(line) <= LINE_LENGTH and not lines:
         return line
-    return f"{function}(\n" + "".join(f"    {argument},\n" for argument in arguments) + ")"
+    indented = [argument.replace("\n", "\n    ") for argument in arguments]
+    return f"{function}(\n" + "".join(f"    {argument},\n" for argument in indented) + ")"
 
 
 def _text(value: Any) -> str:

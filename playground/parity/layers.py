@@ -15,8 +15,10 @@ from torch import nn
 
 from playground import scratch
 from playground.catalog import LAYERS, LOSSES
-from playground.models import Dropout, initialise, resolve
+from playground.models import construct, own_dropout, resolve
 from playground.parity.lockstep import DTYPES, TOLERANCE, difference
+from playground.shapes import outline
+from playground.spec import Args, LayerSpec
 from playground.twins import layer_twin, twin_class
 
 STEP_SIZES = tuple(10.0**-power for power in range(1, 13))
@@ -67,8 +69,13 @@ class Bench:
                 raise ValueError(f"{what} is {value}; choose 1 to {MAX_SIDE}.")
         self.name, self.dtype = name, dtype
         rng = np.random.default_rng(seed)
-        shape = (rows, 2, columns) if name == "Flatten" else (rows, columns)
+        entry = LAYERS.get(name)
+        shape = (rows, *(size or columns for size in entry.sample)) if entry else (rows, columns)
+        self.holds = entry is not None and entry.holds  # its layers accumulate what their weights are given
+        self.tokens = entry.sample_tokens if entry else 0
         self.x = rng.standard_normal(shape).round(2).astype(dtype)
+        if self.tokens:
+            self.x = rng.integers(0, self.tokens, shape)
         self.upstream = np.ones((), dtype)
         self.target: np.ndarray | None = None
         self.is_loss = name in LOSSES
@@ -80,20 +87,12 @@ class Bench:
     def _make_layer(self, args: dict[str, Any], rng: np.random.Generator, seed: int) -> None:
         if self.name not in LAYERS:
             raise ValueError(f"there is no layer {self.name!r}; choose one of {', '.join(LAYERS)}.")
-        entry = LAYERS[self.name]
-        keywords = entry.construct(entry.arguments(args, "layer"), self.x.shape[1:])
-        self.keywords, self.seed = keywords, seed
-        self.masks = torch.Generator()
-        self.ours = layer_twin(self.name, keywords, self.dtype, self.masks)
-        drawing = torch.Generator().manual_seed(seed)
-        if self.name == "Dropout":
-            self.theirs: nn.Module = Dropout(keywords["p"], drawing)
-        else:
-            with torch.device("meta"):  # nothing is drawn from the generator of the process
-                self.theirs = resolve(entry.target)(**keywords)
-            self.theirs.to_empty(device="cpu")
-            initialise(self.theirs, drawing)
-            self.theirs.to(DTYPES[self.dtype])
+        spec = LayerSpec.of(name=self.name, args=Args(args))
+        (report,) = outline([spec], self.x.shape[1:], self.tokens)
+        self.keywords, self.seed = report.arguments, seed
+        self.masks, drawing = torch.Generator(), torch.Generator().manual_seed(seed)
+        self.ours = layer_twin(report, self.dtype, self.masks)
+        self.theirs: nn.Module = own_dropout(construct(report, drawing), drawing).to(DTYPES[self.dtype])
         drawing.manual_seed(seed)
         self.ours.load_state_dict(self.theirs.state_dict())
         self.upstream = rng.standard_normal(self.forward().shape).round(2).astype(self.dtype)
@@ -127,23 +126,23 @@ class Bench:
         else:
             g = self.ours.backward(self.upstream)
             params = {name: parameter.grad for name, parameter in self.ours.params.items()}
-        x = torch.from_numpy(self.x.copy()).requires_grad_()
+        x = torch.from_numpy(self.x.copy()).requires_grad_(not self.tokens)
         inputs = (x,) if self.target is None else (x, torch.from_numpy(self.target))
         output = self.theirs(*inputs)
         output.backward(None if self.is_loss else torch.from_numpy(self.upstream))
         theirs = {name: p.grad.numpy() for name, p in self.theirs.named_parameters() if p.grad is not None}
-        assert x.grad is not None, "the input takes part in every layer"
         witness = self.differences(BEST_STEP[self.dtype])
         return [
             Grid("y" if not self.is_loss else "L", y, output.detach().numpy()),
-            Grid("dL/dx", g, x.grad.numpy(), witness["x"]),
+            *([] if x.grad is None else [Grid("dL/dx", g, x.grad.numpy(), witness["x"])]),
             *(Grid(f"dL/d{name}", grad, theirs[name], witness[name]) for name, grad in params.items()),
         ]
 
     def differences(self, h: float) -> dict[str, np.ndarray]:
         """(L(w + h) - L(w - h)) / 2h for every number of the input and of the weights, with L = sum of g * y."""
         params = {} if self.is_loss else {name: p.data for name, p in self.ours.params.items()}
-        return {name: self._central(array, h) for name, array in {"x": self.x, **params}.items()}
+        inputs = {} if self.tokens else {"x": self.x}  # whole numbers have no derivative
+        return {name: self._central(array, h) for name, array in {**inputs, **params}.items()}
 
     def _central(self, array: np.ndarray, h: float) -> np.ndarray:
         slopes, numbers = np.empty(array.size), array.reshape(-1)
@@ -184,6 +183,7 @@ def compare_layer(name: str, args: dict[str, Any], rows: int, columns: int, seed
     worst = max((grid.as_json() for grid in grids), key=lambda grid: grid["relative"])
     running = [] if bench.is_loss else [(key, value) for key, value in bench.ours.buffers.items() if value.ndim]
     buffers = dict(bench.theirs.named_buffers())
+    written = twin_class(name, "loss" if bench.is_loss else "layer")
     return {
         "x": _rows(bench.x),
         "target": None if bench.target is None else _rows(bench.target),
@@ -197,8 +197,8 @@ def compare_layer(name: str, args: dict[str, Any], rows: int, columns: int, seed
         "step_sizes": list(STEP_SIZES),
         "errors": bench.error_curve(grids),
         "best_step": BEST_STEP[dtype],
-        "rule": inspect.cleandoc(type(bench.ours).__doc__ or ""),
-        "numpy_code": numpy_code(type(bench.ours)),
+        "rule": inspect.cleandoc(written.__doc__ or ""),
+        "numpy_code": numpy_code(written),
         "torch_code": torch_code(bench),
     }
 
@@ -277,10 +277,11 @@ def torch_code(bench: Bench) -> list[Line]:
             ["L.backward()", ""],
             ["x.grad", INPUT],
         ]
-    lines = [[f"layer = nn.{bench.name}({given})", ""], ["y = layer(x)", FORWARD], ["y.backward(g)", ""]]
+    made = LAYERS[bench.name].target.removeprefix("torch.").removeprefix("playground.modules.")
+    lines = [[f"layer = {made}({given})", ""], ["y = layer(x)", FORWARD], ["y.backward(g)", ""]]
     if bench.ours.params:
-        lines.append([", ".join(f"layer.{name}.grad" for name in bench.ours.params), PARAMETERS])
-    return [*lines, ["x.grad", INPUT]]
+        lines.append([", ".join(f"layer.{name}.grad" for name in bench.ours.params), "" if bench.holds else PARAMETERS])
+    return lines if bench.tokens else [*lines, ["x.grad", INPUT]]
 
 
 def _rows(array: np.ndarray) -> list[list[float | None]]:

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from playground.data import load
 from playground.fit import findings
-from playground.models import build, initialise, resolve
+from playground.models import build, drawing_from, resolve
 from playground.parity.networks import NETWORKS
 from playground.spec import Experiment
 from playground.training import metrics
@@ -147,11 +147,8 @@ class Lockstep:
         require_twins(experiment)
         generator = torch.Generator().manual_seed(experiment.seed)
         if network:
-            with torch.device("meta"):  # nothing is allocated and nothing is drawn
+            with drawing_from(generator):
                 model, numpy_model, shape = NETWORKS[network](dtype)
-            model.to_empty(device="cpu")
-            for module in model:
-                _draw(module, generator)
         else:
             model, shape = build(experiment, generator), experiment.data.input_shape
             masks = torch.Generator()
@@ -304,13 +301,3 @@ def tolerance_of(optimizer: torch.optim.Optimizer, dtype: str) -> tuple[float, s
         return TOLERANCE[dtype], ""
     kept = " and ".join(short)
     return FLOAT32_STATE, f"torch keeps {kept} of {type(optimizer).__name__} in float32 whatever the weights are."
-
-
-def _draw(module: nn.Module, generator: torch.Generator) -> None:
-    """torch's default initialisation, from `generator`: an LSTM draws everything from U(±1/√hidden_size)."""
-    if isinstance(module, nn.LSTM):
-        bound = 1 / math.sqrt(module.hidden_size)
-        for parameter in module.parameters():
-            nn.init.uniform_(parameter, -bound, bound, generator=generator)
-    else:
-        initialise(module, generator)

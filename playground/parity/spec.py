@@ -91,9 +91,9 @@ class ParitySpec(Frozen):
     @field_validator("part")
     @classmethod
     def _small(cls, value: LayerSpec | LossSpec) -> LayerSpec | LossSpec:
-        units = value.args.get("out_features", 1)
-        if units > MAX_UNITS:
-            raise ValueError(f"part: out_features is {units:,}; the most whose numbers can be read is {MAX_UNITS}.")
+        size = value.entry.size if isinstance(value, LayerSpec) else ""
+        if size and value[size] > MAX_UNITS:
+            raise ValueError(f"part: {size} is {value[size]:,}; the most whose numbers can be read is {MAX_UNITS}.")
         return value
 
     @property

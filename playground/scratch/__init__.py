@@ -31,7 +31,7 @@ from .autograd import Tensor, cat, maximum, minimum, no_grad, stack, where
 from .clip import clip_grad_norm_, clip_grad_value_
 from .conv import Conv1d, Conv2d, ConvTranspose2d
 from .core import Layer, Parameter, Sequential
-from .dropout import Dropout
+from .dropout import Dropout, Dropout2d
 from .embedding import Embedding
 from .generator import Generator
 from .init import kaiming_uniform_, normal_, xavier_uniform_, zeros_
@@ -65,7 +65,9 @@ from .optimizers import (
     Rprop,
 )
 from .pooling import AdaptiveAvgPool2d, AvgPool2d, MaxPool2d
+from .position import PositionalEncoding
 from .recurrent import GRU, LSTM, RNN
+from .residual import Residual
 from .schedulers import (
     ConstantLR,
     CosineAnnealingLR,
@@ -80,7 +82,7 @@ from .schedulers import (
     Scheduler,
     StepLR,
 )
-from .shape import Flatten
+from .shape import Flatten, Unflatten
 
 __all__ = [
     "ASGD",
@@ -112,6 +114,7 @@ __all__ = [
     "CrossEntropyLoss",
     "CyclicLR",
     "Dropout",
+    "Dropout2d",
     "Embedding",
     "ExponentialLR",
     "Flatten",
@@ -144,12 +147,14 @@ __all__ = [
     "PReLU",
     "Parameter",
     "PolynomialLR",
+    "PositionalEncoding",
     "RAdam",
     "RMSNorm",
     "RMSprop",
     "ReLU",
     "ReLU6",
     "ReduceLROnPlateau",
+    "Residual",
     "Rprop",
     "Scheduler",
     "Sequential",
@@ -162,6 +167,7 @@ __all__ = [
     "StepLR",
     "Tanh",
     "Tensor",
+    "Unflatten",
     "cat",
     "clip_grad_norm_",
     "clip_grad_value_",

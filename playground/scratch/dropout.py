@@ -35,3 +35,19 @@ class Dropout(Layer):
     def backward(self, grad_output: Any) -> np.ndarray:
         grad_output, (mask,) = self.recall(grad_output)
         return grad_output * mask
+
+
+class Dropout2d(Dropout):
+    """Dropout of whole channels of (N, C, H, W): one draw for each picture and channel."""
+
+    def forward(self, x: Any) -> np.ndarray:
+        x = as_float(x)
+        if x.ndim != 4:
+            raise ValueError(f"Dropout2d expects (N, C, H, W) but the input has shape {x.shape}")
+        if not self.training or self.p == 0:
+            return self.remember(x, 1.0)
+        if self.p == 1:
+            return self.remember(np.zeros_like(x), 0.0)
+        kept = self.rng.random((*x.shape[:2], 1, 1), dtype=self.dtype) >= self.p
+        mask = kept.astype(x.dtype) / (1 - self.p)  # (N, C, 1, 1)
+        return self.remember(x * mask, mask)

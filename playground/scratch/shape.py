@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -27,6 +29,28 @@ class Flatten(Layer):
             )
         joined = int(np.prod(shape[start : end + 1]))
         return self.remember(x.reshape(*shape[:start], joined, *shape[end + 1 :]), x.shape)
+
+    def backward(self, grad_output: Any) -> np.ndarray:
+        grad_output, (shape,) = self.recall(grad_output)
+        return grad_output.reshape(shape)
+
+
+class Unflatten(Layer):
+    """Cuts dimension `dim` into several; backward joins the gradient again."""
+
+    def __init__(self, dim: int, unflattened_size: Sequence[int]) -> None:
+        super().__init__()
+        self.dim, self.unflattened_size = dim, tuple(unflattened_size)
+
+    def forward(self, x: Any) -> np.ndarray:
+        x = as_float(x)
+        dim = self.dim + x.ndim if self.dim < 0 else self.dim
+        if not 0 <= dim < x.ndim or x.shape[dim] != math.prod(self.unflattened_size):
+            raise ValueError(
+                f"Unflatten cuts dimension {self.dim} into {self.unflattened_size}, but the input has shape {x.shape}; "
+                f"this dimension needs {math.prod(self.unflattened_size)} numbers"
+            )
+        return self.remember(x.reshape(*x.shape[:dim], *self.unflattened_size, *x.shape[dim + 1 :]), x.shape)
 
     def backward(self, grad_output: Any) -> np.ndarray:
         grad_output, (shape,) = self.recall(grad_output)

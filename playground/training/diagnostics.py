@@ -85,7 +85,7 @@ def _layers(run: Run, full: bool) -> list[dict[str, Any]]:
     tables = []
     for index, (layer, module, values) in enumerate(zip(run.experiment.layers, run.model, _values(run), strict=True)):
         weight = getattr(module, "weight", None)
-        units = layer.entry.params[0].name if layer.entry.role == "units" else ""
+        units = layer.entry.size
         tables.append(
             {
                 "index": index,

@@ -15,7 +15,7 @@ from torch import Tensor
 from playground import scratch
 from playground.spec import Experiment
 from playground.training import metrics
-from playground.training.run import Run
+from playground.training.run import EVALUATION_BYTES, Run
 from playground.twins import Twin, network_twin
 
 
@@ -60,7 +60,8 @@ class NumpyRun(Run):
         for name, parameter in self.model.named_parameters():
             parameter.data = torch.from_numpy(network.params[name].data)
         for name, buffer in self.model.named_buffers():
-            buffer.set_(torch.from_numpy(network.buffers[name]))
+            if name in network.buffers:  # constants such as sines are no state
+                buffer.set_(torch.from_numpy(network.buffers[name]))
 
     def _build_scheduler(self) -> None:
         self._scheduler_calls = 0
@@ -85,7 +86,9 @@ class NumpyRun(Run):
             return {"loss": None, "accuracy": None, "r2": None}
         network, entry, classes = self.twin.model, self.experiment.loss.entry, self.experiment.data.classes
         network.eval()
-        output = network.forward(x.numpy())
+        memory = sum(report.memory for report in self.experiment.outline())
+        rows = max(1, EVALUATION_BYTES // max(1, 8 * memory))  # windows of a convolution are copied out
+        output = np.concatenate([network.forward(part.numpy()) for part in x.split(rows)])
         network.train()
         given = torch.from_numpy(output)
         return {

@@ -27,6 +27,8 @@ EXPLODED = 1e4
 """A loss this many times the first one (or 1, if that is larger) counts as diverged although it is finite."""
 LARGEST_SET = 1e6
 """Most that a weight can be set to by hand."""
+EVALUATION_BYTES = 64 * 2**20
+"""Activations of one part of an evaluation; larger ones go through the network in several."""
 EVALUATION_STEPS = 25
 """Least number of steps between two evaluations, so that they cost a few per cent at most."""
 
@@ -98,7 +100,7 @@ class Run:
 
     def _find_dropout_generators(self) -> list[torch.Generator]:
         """Generators besides the run's own: on an accelerator, dropout draws there."""
-        found = {id(g): g for module in self.model if (g := getattr(module, "generator", None)) is not None}
+        found = {id(g): g for module in self.model.modules() if (g := getattr(module, "generator", None)) is not None}
         found.pop(id(self._generator), None)
         return list(found.values())
 
@@ -157,22 +159,31 @@ class Run:
     def _score(self, x: Tensor, targets: Tensor, labels: Tensor) -> dict[str, float | None]:
         if not len(x):
             return {"loss": None, "accuracy": None, "r2": None}
-        output, classes, entry = self.model(x), self.experiment.data.classes, self.experiment.loss.entry
+        output, classes, entry = self._outputs(x), self.experiment.data.classes, self.experiment.loss.entry
         return {
             "loss": self.loss(output, targets).item(),
             "accuracy": metrics.accuracy(entry, output, labels) if classes else None,
             "r2": None if classes else metrics.r2(output, labels),
         }
 
+    def _outputs(self, x: Tensor) -> Tensor:
+        """What the network gives for all of x, in parts that fit the memory."""
+        memory = sum(report.memory for report in self.experiment.outline())
+        rows = max(1, EVALUATION_BYTES // max(1, memory))
+        return self.model(x) if rows >= len(x) else torch.cat([self.model(part) for part in x.split(rows)])
+
+    def _as_inputs(self, x: np.ndarray) -> Tensor:
+        return torch.tensor(x, dtype=self.x_train.dtype, device=self.device)
+
     def predict(self, x: np.ndarray) -> np.ndarray:
-        """Outputs for inputs x: (n, *input_shape) -> (n, outputs) float32, in evaluation mode."""
+        """Outputs for inputs x: (n, *input_shape) -> (n, *output_shape) float32, in evaluation mode."""
         with self.evaluating():
-            return self.model(torch.tensor(x, dtype=self.x_train.dtype, device=self.device)).cpu().numpy()
+            return self._outputs(self._as_inputs(x)).cpu().numpy()
 
     def probabilities(self, x: np.ndarray) -> np.ndarray:
         """(n, classes): what the network says of each class, from 0 to 1."""
         with self.evaluating():
-            output = self.model(torch.tensor(x, dtype=self.x_train.dtype, device=self.device))
+            output = self._outputs(self._as_inputs(x))
             return metrics.probabilities(self.experiment.loss.entry, output).cpu().numpy()
 
     def confusion(self, split: str = "val") -> np.ndarray:
@@ -186,7 +197,7 @@ class Run:
             raise ValueError("a regression has no confusion matrix; look at predicted against true values.")
         x, labels = (self.x_train, self.y_train) if split == "train" else (self.x_val, self.y_val)
         with self.evaluating():
-            return metrics.confusion(entry, self.model(x), labels, classes).cpu().numpy()
+            return metrics.confusion(entry, self._outputs(x), labels, classes).cpu().numpy()
 
     @contextmanager
     def evaluating(self) -> Iterator[None]:

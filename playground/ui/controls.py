@@ -35,6 +35,10 @@ def param_control(
     elif param.kind == "choice":
         show(key, value)
         st.selectbox(label, param.choices, format_func=str, on_change=on(key, make), **shown)
+    elif param.kind == "sizes":
+        _sizes_control(value, make, label, shown, on)
+    elif param.default is None:
+        _optional_control(param, value, make, label, shown, on)
     elif param.scale == "log":
         _log_control(param, value, key, make, label, shown, on)
     elif _is_share(param):
@@ -47,6 +51,34 @@ def param_control(
     else:
         show(key, float(value))
         st.number_input(label, param.low, param.high, step=0.1, format="%g", on_change=on(key, make), **shown)
+
+
+def _sizes_control(value: tuple[int, ...], make: Any, label: str, shown: dict[str, Any], on: OnChange) -> None:
+    """Whole numbers with an x between them, such as 1 x 28 x 28."""
+
+    def typed(old: Any, given: str) -> Any:
+        parts = [part for part in re.split(r"[\s,;x×*]+", given.strip()) if part]
+        return make(old, tuple(int(part) if part.isdecimal() else part for part in parts))
+
+    show(shown["key"], " x ".join(map(str, value)))
+    st.text_input(label, on_change=on(shown["key"], typed), **shown)
+
+
+def _optional_control(param: Param, value: Any, make: Any, label: str, shown: dict[str, Any], on: OnChange) -> None:
+    """A number that may be left out; it then follows from something else."""
+    show(shown["key"], value)
+    whole = param.kind == "int"
+    st.number_input(
+        label,
+        None if param.low is None else int(param.low) if whole else param.low,
+        None if param.high is None else int(param.high) if whole else param.high,
+        None,
+        step=1 if whole else None,
+        format="%d" if whole else "%g",
+        placeholder="inferred",
+        on_change=on(shown["key"], make),
+        **shown,
+    )
 
 
 def _is_share(param: Param) -> bool:

@@ -5,8 +5,8 @@ from typing import Any
 import streamlit as st
 
 from playground.catalog import LAYERS
-from playground.shapes import LayerReport, ShapeError, outline, shape_text
-from playground.spec import Experiment, LayerSpec
+from playground.shapes import LayerReport, ShapeError, shape_text
+from playground.spec import Experiment, LayerSpec, layers_from_text
 from playground.ui.controls import param_control
 from playground.ui.panels import RESTARTS
 from playground.ui.session import change, on_change, on_click, show
@@ -34,7 +34,7 @@ def _reports(experiment: Experiment) -> list[LayerReport]:
     try:
         return experiment.outline()
     except ShapeError as error:
-        return outline(experiment.layers[: error.index], experiment.data.input_shape)
+        return error.reports
 
 
 def _card(index: int, layer: LayerSpec, report: LayerReport | None, count: int) -> None:
@@ -45,6 +45,7 @@ def _card(index: int, layer: LayerSpec, report: LayerReport | None, count: int) 
         st.selectbox(
             f"Layer {index + 1}",
             list(LAYERS),
+            format_func=lambda name: LAYERS[name].title,
             key=kind,
             label_visibility="collapsed",
             width="stretch",
@@ -60,12 +61,12 @@ def _card(index: int, layer: LayerSpec, report: LayerReport | None, count: int) 
             on_change="rerun",
         ) as more:
             if more.open:  # closed bodies would be half of the page's elements
-                _options(index, layer, count)
+                _options(index, layer, report, count)
     with st.container(horizontal=True, gap="xxsmall", vertical_alignment="center", wrap=False):
         parameters = f"{report.parameters:,} params" if report and report.parameters else "no params"
         st.caption(f"{shape_text(report.out_shape) if report else '?'}  \n{parameters}", width="stretch")
-        if layer.entry.role == "units":
-            param = layer.entry.params[0]
+        if layer.entry.size:
+            param = next(param for param in layer.entry.params if param.name == layer.entry.size)
             key = f"layer-{index}-units"
             show(key, layer[param.name])
             st.number_input(
@@ -82,11 +83,31 @@ def _card(index: int, layer: LayerSpec, report: LayerReport | None, count: int) 
             )
 
 
-def _options(index: int, layer: LayerSpec, count: int) -> None:
+def _inside(index: int, layer: LayerSpec) -> None:
+    """The layers of a block, as the address bar has them."""
+    key = f"layer-{index}-inside"
+    show(key, "~".join(inner.to_text() for inner in layer.layers))
+    st.text_input(
+        "Layers inside",
+        key=key,
+        help="As in the address bar: names with their arguments, joined by ~, such as Linear.8~Tanh~Linear.8.",
+        on_change=on_change(
+            key, lambda old, text: _replaced(old, index, old.layers[index].but(layers=layers_from_text(text)))
+        ),
+    )
+
+
+def _options(index: int, layer: LayerSpec, report: LayerReport | None, count: int) -> None:
     """What a card's popover offers: the layer's own arguments, and its place."""
     st.markdown(f"**{layer.name}** · ${layer.entry.formula}$")
     st.caption(f"{layer.entry.summary} [Manual]({layer.entry.doc})")
-    for param in layer.entry.params[1 if layer.entry.role == "units" else 0 :]:
+    if report is not None and report.formula:
+        st.caption(f"`{report.formula}` · {report.macs:,} multiply-adds · {report.memory:,} bytes per sample")
+    if layer.entry.holds:
+        _inside(index, layer)
+    for param in layer.entry.params:
+        if param.name == layer.entry.size:
+            continue
 
         def set_argument(old: Experiment, value: Any, name: str = param.name) -> Experiment:
             return _replaced(old, index, old.layers[index].set(**{name: value}))
@@ -147,6 +168,7 @@ def _add_buttons() -> None:
     st.menu_button(
         "Other layer",
         list(LAYERS),
+        format_func=lambda name: f"{LAYERS[name].group} · {LAYERS[name].title}",
         icon=":material/add:",
         key="add-layer",
         width="stretch",

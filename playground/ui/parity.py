@@ -10,7 +10,7 @@ import streamlit as st
 from playground.catalog import LAYERS, LOSSES, OPTIMIZERS
 from playground.parity.presets import PRESETS
 from playground.parity.spec import NUMBERS, TRAIN_PAGE, VIEWS, ParitySpec, part_from_text
-from playground.spec import OptimizerSpec
+from playground.spec import LayerSpec, OptimizerSpec
 from playground.ui import parity_html as html
 from playground.ui import session
 from playground.ui.controls import param_control, part_params
@@ -105,7 +105,7 @@ def layer_view(question: ParitySpec) -> None:
         st.session_state["parity-part"] = part.name
         st.selectbox(
             "Layer or loss",
-            [*LAYERS, *LOSSES],
+            [name for name, entry in (*LAYERS.items(), *LOSSES.items()) if entry.twin],
             key="parity-part",
             help=part.entry.summary,
             on_change=on_change("parity-part", lambda old, name: old.but(part=_first(name))),
@@ -133,7 +133,9 @@ def layer_view(question: ParitySpec) -> None:
 
 def _first(name: str) -> Any:
     """The layer or loss as it is shown first: few units, so that all numbers fit."""
-    return part_from_text("Linear.3" if name == "Linear" else name)
+    part = part_from_text(name)
+    size = part.entry.size if isinstance(part, LayerSpec) else ""
+    return part.set(**{size: 3}) if size else part
 
 
 def _redraw(question: ParitySpec) -> None:

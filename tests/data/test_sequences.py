@@ -64,7 +64,8 @@ def test_tokens_want_an_embedding_and_the_cure_works():
     assert finding.fatal
     assert "whole numbers from 0 to 29" in finding.message
     assert findings(finding.fix) == []
-    assert finding.fix.data.input_shape == (8, 30)
+    assert finding.fix.layers[0].name == "Embedding"
+    assert finding.fix.outline()[0].out_shape == (8, 16)
 
 
 def test_an_answer_at_every_step_is_refused_and_the_cure_works():

@@ -5,10 +5,11 @@ from functools import lru_cache
 import torch
 
 from playground.catalog import DATASETS, FEATURES, INITS, LAYERS, LOSSES, OPTIMIZERS, SCHEDULERS
-from playground.catalog.base import Entry, Param
+from playground.catalog.base import Entry
 from playground.fit import findings
 from playground.spec import DataSpec, Experiment, LayerSpec, LossSpec, OptimizerSpec, SchedulerSpec, TrainingSpec
 from playground.training import Run, started
+from tests.layers_around import REAL, another, around
 
 EPOCHS = 3
 NEEDS = {"nesterov": {"momentum": 0.9}, "dampening": {"momentum": 0.9}, "max_iter": {"max_iter": 3}}
@@ -26,21 +27,6 @@ def small(data: DataSpec | None = None, hidden=(), outputs: int = 1, **fields) -
     plain = {"layers": layers, "training": TrainingSpec(**training), "loss": LossSpec(name="BCEWithLogitsLoss")}
     plain |= {"optimizer": OptimizerSpec(name="SGD", args={"lr": 0.1}), "seed": 5}
     return Experiment(**{"data": data or DataSpec(name="circle", args={"n": 60}), **plain, **fields})
-
-
-def another(param: Param):
-    """A value of the parameter that is not its default."""
-    if param.kind == "bool":
-        return not param.default
-    if param.choices:
-        return next((choice for choice in param.choices if choice != param.default), param.default)
-    if param.kind == "pair":
-        return tuple(number * 0.9 for number in param.default)
-    if param.kind == "int":
-        return max(int(param.low), 2)
-    if not param.default:
-        return min(0.05, param.high)
-    return param.default * 1.25 if param.default * 1.25 <= param.high else param.default * 0.75
 
 
 def variations(entry: Entry):
@@ -123,9 +109,9 @@ def schedulers():
 
 
 def layers():
-    for entry in LAYERS.values():
-        for label, args in variations(entry):
-            yield f"layer {label}", small(hidden=[layer(entry.name, **args)])
+    for name in REAL:
+        for label, args in variations(LAYERS[name]):
+            yield f"layer {label}", small(hidden=around(name, **args))
     for name in INITS:
         weights = [LayerSpec(name="Linear", init=name), layer("Tanh"), layer("Dropout", p=0.2), layer("LayerNorm")]
         yield f"init {name}", small(hidden=weights)
