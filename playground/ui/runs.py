@@ -25,6 +25,8 @@ ADDRESS = "PLAYGROUND_RUNS_URL"
 FILE = Path(__file__).resolve().parents[2] / "runs.db"
 KEEPS = "keeps"
 """Set where something was kept in this session: the browser has to be told by which word."""
+NEWS = "kept-now"
+"""Set where the visitor has just kept one."""
 FINISHED = "finished-run"
 """The finished run that was kept last."""
 ENDED = ("finished", "stopped")
@@ -66,13 +68,13 @@ def keep_present() -> None:
     """Keep the run as it is now, or say why not."""
     try:
         _keep("kept")
-        st.toast("Kept. The page Runs has its curves and settings.", icon=":material/bookmark_added:")
+        st.session_state[NEWS] = True
     except ValueError as error:
         st.session_state[MISTAKE] = str(error)
 
 
 def keep_finished() -> None:
-    """Once per full run of the page: keep a run that has just ended by itself."""
+    """Once per full run of the page: keep a run that has just ended by itself, and say what was kept."""
     run = handle()
     header = run.snapshot.header
     ended = (run.id, run.experiment, header["step"]) if header["status"] in ENDED and header["step"] else None
@@ -85,6 +87,8 @@ def keep_finished() -> None:
                 st.session_state[MISTAKE] = str(error)
     if st.session_state.get(KEEPS):
         _recognise()
+    if st.session_state.pop(NEWS, False):
+        st.toast("Kept. The page Runs has its curves and settings.", icon=":material/bookmark_added:")
 
 
 def _keep(how: Literal["kept", "finished"]) -> None:

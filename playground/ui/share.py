@@ -1,7 +1,7 @@
 """'Share' on every page: the link of what is on screen, as text and as a QR code, and the link for a class."""
 
 from pathlib import Path
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 import streamlit as st
 
@@ -30,7 +30,6 @@ def share() -> None:
             icon=":material/share:",
             key="share-open",
             type="tertiary",
-            help="A link to exactly this, as text and as a QR code; and one for a class, with a task.",
             on_change="rerun",
         ) as opened,
     ):
@@ -55,6 +54,7 @@ def _share() -> None:
 def address(words: dict[str, str]) -> str:
     """The full address of this page with these words."""
     plain = st.context.url or ""
+    plain += "" if urlsplit(plain).path else "/"
     return f"{plain}?{urlencode(words)}" if words else plain
 
 

@@ -29,10 +29,15 @@ QUIET = (tree.DownloadButton,)
 
 
 class Walker:
-    """Random moves on one page of an app. Same seed, same wishes; what is on the page may still depend on the clock."""
+    """Random moves on one page of an app. Same seed, same wishes; what is on the page may still depend on the clock.
 
-    def __init__(self, app: AppTest, seed: int, quotes: tuple[str, ...] = ()):
-        self.app, self.random, self.quotes = app, random.Random(seed), quotes
+    Args:
+        quotes: beginnings of errors that are no sentences, since the page quotes them.
+        avoid: keys of widgets that are left alone.
+    """
+
+    def __init__(self, app: AppTest, seed: int, quotes: tuple[str, ...] = (), avoid: tuple[str, ...] = ()):
+        self.app, self.random, self.quotes, self.avoid = app, random.Random(seed), quotes, avoid
         self.trail: list[str] = []
 
     def walk(self, moves: int) -> None:
@@ -69,7 +74,9 @@ class Walker:
 
     def _widgets(self) -> list[tree.Widget]:
         found = [node for node in self.app._tree if isinstance(node, tree.Widget) and not isinstance(node, QUIET)]
-        return [widget for widget in found if not getattr(widget.proto, "disabled", False)]
+        return [
+            widget for widget in found if not getattr(widget.proto, "disabled", False) and widget.key not in self.avoid
+        ]
 
     def _boxes(self) -> list[tuple[str, Any]]:
         """Popovers, expanders and tabs whose state the page follows: (key, what it could be)."""

@@ -1,11 +1,18 @@
 """A thousand random moves over all pages: no exception, and the address reproduces where they led."""
 
 import os
+from contextlib import suppress
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from page_helpers import PAGES, ROOT
-from page_walker import Walker
+from page_walker import NASTY, Walker
 from streamlit.testing.v1 import AppTest
+
+from playground.teaching import LOCKABLE
+from playground.ui import player, session
+from playground.ui.session import EXPERIMENT, HANDLE, MISTAKE
 
 MOVES = int(os.environ.get("PLAYGROUND_FUZZ_MOVES", "1000"))
 """Widgets that are set, over all pages."""
@@ -43,3 +50,34 @@ def test_whatever_is_clicked_a_page_stays_whole_and_its_address_leads_back(page)
     again = opened(page, **address)
     assert not again.exception
     assert dict(again.query_params) == address, "\n".join(walker.trail[-12:])
+
+
+def test_whatever_is_clicked_a_locked_experiment_stays_as_it_is():
+    app = opened(FIRST, lock="_".join(LOCKABLE), data="moons", opt="SGD.0.2", lesson="sgd")
+    experiment = app.session_state[EXPERIMENT]
+    walker = Walker(app, SEED, avoid=("share-leave",))
+    walker.walk(120)
+    assert app.session_state[EXPERIMENT] == experiment
+    assert app.session_state[HANDLE].experiment == experiment
+
+
+MESSAGES = st.dictionaries(
+    st.sampled_from(["what", "column", "unit", "input", "value", "place", "points", "n"]),
+    st.one_of(
+        st.sampled_from(["weight", "bias", "trace", "edit points", "points", "pin", *NASTY]),
+        st.integers(-3, 10), st.integers(), st.floats(), st.none(), st.booleans(),
+        st.lists(st.integers(-9, 9) | st.floats() | st.text(max_size=3), max_size=3),
+    ),
+)  # fmt: skip
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(MESSAGES, max_size=4))
+def test_whatever_the_picture_sends_is_carried_out_or_answered_with_a_sentence(messages):
+    session.experiment()
+    with suppress(KeyError):
+        del session.st.session_state[MISTAKE]
+    player.touched(messages)
+    said = session.st.session_state.get(MISTAKE, "")
+    assert said == "" or said.endswith("."), said
+    assert len(said) < 700
