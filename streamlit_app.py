@@ -11,11 +11,12 @@ st.set_page_config(page_title="PyTorch Playground", layout="wide")
 page = st.navigation(
     [
         st.Page("app_pages/train.py", title="Train", icon=":material/play_circle:", default=True),
-        st.Page("app_pages/runs.py", title="Runs", icon=":material/bookmarks:"),
+        st.Page("app_pages/build.py", title="Build", icon=":material/construction:"),
         st.Page("app_pages/lessons.py", title="Lessons", icon=":material/school:"),
         st.Page("app_pages/autograd.py", title="Autograd", icon=":material/account_tree:"),
         st.Page("app_pages/optimizers.py", title="Optimizers", icon=":material/landscape:"),
         st.Page("app_pages/numpy_vs_pytorch.py", title="NumPy vs PyTorch", icon=":material/balance:"),
+        st.Page("app_pages/runs.py", title="Runs", icon=":material/bookmarks:"),
         st.Page("app_pages/devices.py", title="Devices", icon=":material/memory:"),
     ],
     position="top",

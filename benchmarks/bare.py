@@ -37,10 +37,10 @@ class Pace:
 
 
 class BareLoop:
-    """The process, as its user holds it; a context manager."""
+    """The process, as its user holds it; a context manager. `module` is what it runs: its commands are those here."""
 
-    def __init__(self) -> None:
-        command = [sys.executable, "-m", "benchmarks.bare"]
+    def __init__(self, module: str = "benchmarks.bare") -> None:
+        command = [sys.executable, "-m", module]
         self.process = subprocess.Popen(
             command,
             cwd=ROOT,

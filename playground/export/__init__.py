@@ -22,7 +22,17 @@ from playground.export.sources import Imports
 from playground.shapes import LayerReport, shape_text
 from playground.spec import Experiment, every_layer
 
-__all__ = ["FORMS", "Form", "NoNumpy", "to_module", "to_notebook", "to_numpy_script", "to_script", "without_numpy"]
+__all__ = [
+    "FORMS",
+    "Form",
+    "NoNumpy",
+    "to_module",
+    "to_notebook",
+    "to_numpy_script",
+    "to_script",
+    "to_sequential",
+    "without_numpy",
+]
 
 TEMPLATES = Environment(
     loader=FileSystemLoader(Path(__file__).parent / "templates"),
@@ -68,6 +78,17 @@ def to_notebook(experiment: Experiment, epochs: int | None = None) -> str:
     python = {"display_name": "Python 3", "language": "python", "name": "python3"}
     metadata = {"kernelspec": python, "language_info": {"name": "python"}}
     return json.dumps({"cells": cells, "metadata": metadata, "nbformat": 4, "nbformat_minor": 5}, indent=1) + "\n"
+
+
+def to_sequential(experiment: Experiment) -> str:
+    """The network alone, as one `nn.Sequential`, with the shape behind every layer.
+
+    Raises:
+        ShapeError: a layer cannot take what the layer before it gives.
+    """
+    parts, reports = pieces.torch_parts(experiment), experiment.outline()
+    imports = Imports("from torch import nn").add(parts["pasted_imports"])
+    return _render("sequential.py.j2", **parts, reports=reports, imports=imports)
 
 
 def to_module(experiment: Experiment) -> str:

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from playground.models import resolve
+from playground.training.inside import activations, spread
 from playground.training.run import Run
 
 MAX_SAMPLES = 512
@@ -296,5 +297,7 @@ QUESTIONS: dict[str, Callable[..., dict[str, Any]]] = {
     "batch": batch,
     "timeline": timeline,
     "state dict": state_dict,
+    "activations": activations,
+    "spread": spread,
 }
 """What can be asked of a run by name, with arguments and answers that are JSON."""

@@ -37,7 +37,7 @@ LARGE = 30
 
 
 @st.cache_resource(show_spinner="Loading PyTorch …")
-def _torch() -> None:
+def load_torch() -> None:
     """torch, one thread of it, and everything that its import left behind put out of the collector's way."""
     import torch
 
@@ -159,7 +159,7 @@ def program_view(shown: Study) -> None:
         _editor(shown)
         _values(shown)
     with right, st.container(gap="xsmall"):
-        _torch()
+        load_torch()
         try:
             if shown.drawn == "graph":
                 _program_graph(shown)
@@ -352,7 +352,7 @@ def network_view(shown: Study) -> None:
     from playground.autograd.network import batch_of
 
     experiment = session.experiment()
-    _torch()
+    load_torch()
     handle = st.session_state.get(session.HANDLE)
     state = None
     if handle is not None and (handle.snapshot.header.get("step") or 0) > 0:
@@ -403,7 +403,7 @@ def experiments_view(shown: Study) -> None:
             )
     with right, st.container(gap="small"):
         chosen = EXPERIMENTS[shown.trial]
-        _torch()
+        load_torch()
         answer = run(chosen)
         st.code(chosen.code, language="python")
         if answer.lines:
@@ -416,7 +416,7 @@ def experiments_view(shown: Study) -> None:
 PANES: dict[str, Callable[[Study], None]] = {
     "program": program_view,
     "network": network_view,
-    "depth": lambda shown: depth_view(shown.depth, _torch, _change_depth),
+    "depth": lambda shown: depth_view(shown.depth, load_torch, _change_depth),
     "experiments": experiments_view,
 }
 

@@ -1,24 +1,31 @@
 """The layers as a row of cards, each edited in place, with its shape and parameter count."""
 
+from collections.abc import Callable
 from typing import Any
 
 import streamlit as st
 
-from playground.catalog import LAYERS
+from playground.catalog import INITS, LAYERS
 from playground.shapes import LayerReport, ShapeError, shape_text
 from playground.spec import Experiment, LayerSpec, layers_from_text
 from playground.ui.controls import param_control
 from playground.ui.panels import RESTARTS
-from playground.ui.session import change, on_change, on_click, show
+from playground.ui.session import Change, change, on_change, on_click, show
 from playground.ui.teaching import controls, locked
 
 CARD_WIDTH = 152
+Act = Callable[[Change, int], None]
+"""Takes a change of the stack, and the layer that it is about afterwards."""
+
+
+def _change(make: Change, chosen: int) -> None:
+    change(make)
 
 
 @controls("layers")
 def layer_cards(experiment: Experiment) -> None:
     """One card per layer, input to output. Every change here starts training anew."""
-    reports = _reports(experiment)
+    reports, _ = outlined(experiment)
     with st.container(horizontal=True, gap="xsmall", key="layer-cards"):
         with st.container(width=150, gap="xxsmall"):
             total = sum(report.parameters for report in reports)
@@ -29,12 +36,12 @@ def layer_cards(experiment: Experiment) -> None:
                 _card(index, layer, reports[index] if index < len(reports) else None, len(experiment.layers))
 
 
-def _reports(experiment: Experiment) -> list[LayerReport]:
-    """The outline as far as it goes."""
+def outlined(experiment: Experiment) -> tuple[list[LayerReport], ShapeError | None]:
+    """The outline as far as it goes, and the mistake that it stops at."""
     try:
-        return experiment.outline()
+        return experiment.outline(), None
     except ShapeError as error:
-        return error.reports
+        return error.reports, error
 
 
 def _card(index: int, layer: LayerSpec, report: LayerReport | None, count: int) -> None:
@@ -50,7 +57,7 @@ def _card(index: int, layer: LayerSpec, report: LayerReport | None, count: int) 
             label_visibility="collapsed",
             width="stretch",
             disabled=locked(),
-            on_change=on_change(kind, lambda old, name: _replaced(old, index, LayerSpec(name=name))),
+            on_change=on_change(kind, lambda old, name: replaced(old, index, LayerSpec(name=name))),
         )
         with st.popover(
             "",
@@ -61,7 +68,7 @@ def _card(index: int, layer: LayerSpec, report: LayerReport | None, count: int) 
             on_change="rerun",
         ) as more:
             if more.open:  # closed bodies would be half of the page's elements
-                _options(index, layer, report, count)
+                layer_options(index, layer, report, count)
     with st.container(horizontal=True, gap="xxsmall", vertical_alignment="center", wrap=False):
         parameters = f"{report.parameters:,} params" if report and report.parameters else "no params"
         st.caption(f"{shape_text(report.out_shape) if report else '?'}  \n{parameters}", width="stretch")
@@ -77,9 +84,7 @@ def _card(index: int, layer: LayerSpec, report: LayerReport | None, count: int) 
                 label_visibility="collapsed",
                 width=62,
                 disabled=locked(),
-                on_change=on_change(
-                    key, lambda old, n: _replaced(old, index, old.layers[index].set(**{param.name: n}))
-                ),
+                on_change=on_change(key, lambda old, n: replaced(old, index, old.layers[index].set(**{param.name: n}))),
             )
 
 
@@ -92,65 +97,91 @@ def _inside(index: int, layer: LayerSpec) -> None:
         key=key,
         help="As in the address bar: names with their arguments, joined by ~, such as Linear.8~Tanh~Linear.8.",
         on_change=on_change(
-            key, lambda old, text: _replaced(old, index, old.layers[index].but(layers=layers_from_text(text)))
+            key, lambda old, text: replaced(old, index, old.layers[index].but(layers=layers_from_text(text)))
         ),
     )
 
 
-def _options(index: int, layer: LayerSpec, report: LayerReport | None, count: int) -> None:
-    """What a card's popover offers: the layer's own arguments, and its place."""
-    st.markdown(f"**{layer.name}** · ${layer.entry.formula}$")
-    st.caption(f"{layer.entry.summary} [Manual]({layer.entry.doc})")
-    if report is not None and report.formula:
-        st.caption(f"`{report.formula}` · {report.macs:,} multiply-adds · {report.memory:,} bytes per sample")
+def layer_options(
+    index: int, layer: LayerSpec, report: LayerReport | None, count: int, act: Act = _change, vertical: bool = False
+) -> None:
+    """Everything that can be set on a layer: its own arguments, how its weights begin, and its place.
+
+    `act` carries out a click; `vertical` where the stack is drawn downwards, without a size on the card itself.
+    """
+    if not vertical:
+        st.markdown(f"**{layer.name}** · ${layer.entry.formula}$")
+        st.caption(f"{layer.entry.summary} [Manual]({layer.entry.doc})")
+        if report is not None and report.formula:
+            st.caption(f"`{report.formula}` · {report.macs:,} multiply-adds · {report.memory:,} bytes per sample")
     if layer.entry.holds:
         _inside(index, layer)
-    for param in layer.entry.params:
-        if param.name == layer.entry.size:
-            continue
+    params = [param for param in layer.entry.params if vertical or param.name != layer.entry.size]
+    columns = st.columns(2, gap="small") if vertical else [st.container()]
+    for place, param in enumerate(params):
 
         def set_argument(old: Experiment, value: Any, name: str = param.name) -> Experiment:
-            return _replaced(old, index, old.layers[index].set(**{name: value}))
+            return replaced(old, index, old.layers[index].set(**{name: value}))
 
-        param_control(param, layer[param.name], f"layer-{index}-{param.name}", set_argument)
+        with columns[place % len(columns)]:
+            param_control(param, layer[param.name], f"layer-{index}-{param.name}", set_argument)
+    if layer.entry.has_weights:
+        with columns[len(params) % len(columns)]:
+            _beginning(index, layer)
+    back, forth = ("Up", "Down") if vertical else ("Left", "Right")
+    arrows = ("upward", "downward") if vertical else ("back", "forward")
     with st.container(horizontal=True, gap="xsmall"):
-        _move("Left", ":material/arrow_back:", index, index - 1, disabled=index == 0)
-        _move("Right", ":material/arrow_forward:", index, index + 1, disabled=index == count - 1)
-        st.button(
-            "Duplicate",
-            key=f"layer-{index}-duplicate",
-            disabled=locked(),
-            icon=":material/content_copy:",
-            on_click=on_click(change),
-            args=(lambda old: old.but(layers=(*old.layers[: index + 1], *old.layers[index:])),),
-        )
-        st.button(
-            "Remove",
-            key=f"layer-{index}-remove",
-            icon=":material/delete:",
-            disabled=count == 1 or locked(),
-            on_click=on_click(change),
-            args=(lambda old: old.but(layers=old.layers[:index] + old.layers[index + 1 :]),),
-        )
+        for label, arrow, to in ((back, arrows[0], index - 1), (forth, arrows[1], index + 1)):
+            possible = 0 <= to < count
+            _act(index, label, f":material/arrow_{arrow}:", act, _moved(index, to), to if possible else index, possible)
+        _act(index, "Duplicate", ":material/content_copy:", act, _doubled(index), index + 1, True)
+        _act(index, "Remove", ":material/delete:", act, _removed(index), max(0, index - 1), count > 1)
 
 
-def _move(label: str, icon: str, index: int, to: int, disabled: bool) -> None:
+def _act(index: int, label: str, icon: str, act: Act, make: Change, chosen: int, possible: bool) -> None:
+    st.button(
+        label,
+        key=f"layer-{index}-{label.lower()}",
+        icon=icon,
+        disabled=not possible or locked(),
+        on_click=on_click(act),
+        args=(make, chosen),
+    )
+
+
+def _moved(index: int, to: int) -> Change:
     def moved(old: Experiment) -> Experiment:
         layers = list(old.layers)
         layers.insert(to, layers.pop(index))
         return old.but(layers=tuple(layers))
 
-    st.button(
-        label,
-        key=f"layer-{index}-{label.lower()}",
-        icon=icon,
-        disabled=disabled or locked(),
-        on_click=on_click(change),
-        args=(moved,),
+    return moved
+
+
+def _doubled(index: int) -> Change:
+    return lambda old: old.but(layers=(*old.layers[: index + 1], *old.layers[index:]))
+
+
+def _removed(index: int) -> Change:
+    return lambda old: old.but(layers=old.layers[:index] + old.layers[index + 1 :])
+
+
+def _beginning(index: int, layer: LayerSpec) -> None:
+    """How the weights of a layer begin."""
+    key = f"layer-{index}-init"
+    show(key, layer.init)
+    st.selectbox(
+        "Weights begin",
+        list(INITS),
+        format_func=lambda name: INITS[name].title,
+        key=key,
+        help=INITS[layer.init].summary,
+        disabled=locked(),
+        on_change=on_change(key, lambda old, init: replaced(old, index, old.layers[index].but(init=init))),
     )
 
 
-def _replaced(old: Experiment, index: int, layer: LayerSpec) -> Experiment:
+def replaced(old: Experiment, index: int, layer: LayerSpec) -> Experiment:
     return old.but(layers=(*old.layers[:index], layer, *old.layers[index + 1 :]))
 
 

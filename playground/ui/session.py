@@ -108,6 +108,11 @@ def show(key: str, value: Any) -> None:
         st.session_state[key] = value
 
 
+def current() -> Experiment:
+    """The experiment as it is now, also in the middle of a click."""
+    return st.session_state[EXPERIMENT]
+
+
 def handle() -> Handle:
     """The run of this session; opened with the first page, closed when the session is forgotten."""
     if HANDLE not in st.session_state:
@@ -210,10 +215,15 @@ def _made(make: Make, given: Any, old: Experiment) -> Experiment:
     return make(old, given)
 
 
-def show_problems(found: list[Finding]) -> None:
-    """The last input that could not be used, once, and what does not fit, with the buttons that mend it."""
+def show_mistake() -> None:
+    """The last input that could not be used, once."""
     if mistake := st.session_state.pop(MISTAKE, ""):
         st.error(mistake, icon=":material/error:")
+
+
+def show_problems(found: list[Finding]) -> None:
+    """The last input that could not be used, once, and what does not fit, with the buttons that mend it."""
+    show_mistake()
     for number, finding in enumerate(found):
         with st.container(horizontal=True, vertical_alignment="center", wrap=False, key=f"finding-{number}"):
             (st.error if finding.fatal else st.warning)(finding.message, width="stretch")
