@@ -1,8 +1,14 @@
 """Limits come from the environment, and a bad one says so."""
 
+import re
+from dataclasses import asdict
+from pathlib import Path
+
 import pytest
 
 from playground.limits import Limits
+
+README = Path(__file__).resolve().parents[1] / "README.md"
 
 
 def test_variables_override_the_defaults():
@@ -15,3 +21,10 @@ def test_variables_override_the_defaults():
 def test_a_variable_that_is_no_number_is_refused(text):
     with pytest.raises(ValueError, match="PLAYGROUND_MAX_UNITS"):
         Limits.from_environment({"PLAYGROUND_MAX_UNITS": text})
+
+
+def test_the_readme_lists_every_limit_with_its_default():
+    rows = dict(re.findall(r"^\| `PLAYGROUND_(\w+)` \| ([^|]+) \|", README.read_text("utf-8"), re.MULTILINE))
+    limits = {name.upper(): str(value) for name, value in asdict(Limits()).items()}
+    limits["HOSTS"] = "one per core, at least 2"
+    assert rows == limits
