@@ -83,11 +83,11 @@ def _width(experiment: Experiment, output: tuple[int, ...]) -> Finding | None:
         return _flat(experiment)
     if len(output) > 1:
         return _positions(experiment, output)
-    wanted = classes if loss.entry.targets == "indices" or classes > 2 else 1
+    wanted = classes if loss.entry.targets == "indices" else experiment.data.outputs
     width = output[-1]
     if width == wanted or (classes == 2 and width == 2) or (loss.entry.targets == "indices" and width > wanted):
         return None
-    what = f"{classes} classes" if classes else "one value"
+    what = f"{classes} classes" if classes else "one value" if wanted == 1 else f"a sample of {wanted:,} numbers"
     number = f"{width} output" + ("s" if width > 1 else "")
     return Finding(
         f"The network has {number}, but {what} with {loss.name} need {wanted}: set the last Linear to {wanted}.",

@@ -17,6 +17,7 @@ from playground.catalog import DATASETS, FEATURES, FILE_SETS, INITS, LAYERS, LOS
 from playground.catalog import points as own_points
 from playground.catalog.base import Param
 from playground.catalog.inits import DEFAULT as DEFAULT_INIT
+from playground.catalog.layers.base import product
 from playground.catalog.points import Point
 from playground.limits import LIMITS
 from playground.parts import Args, Frozen, Part, sentence
@@ -134,6 +135,8 @@ class DataSpec(Part):
         points: x, y and class of the points of a set that is drawn by hand; no other set has any.
         file: key of the uploaded file that the set is made from.
         columns: which columns of an uploaded table are inputs, counted from 0.
+        target: 'labels': the class or the value that belongs to a sample; 'inputs': the sample itself, which an
+            autoencoder makes again.
     """
 
     registry: ClassVar = {**DATASETS, **FILE_SETS}
@@ -145,6 +148,7 @@ class DataSpec(Part):
     points: tuple[Point, ...] = ()
     file: str = ""
     columns: tuple[int, ...] = ()
+    target: str = "labels"
 
     @field_validator("train_fraction")
     @classmethod
@@ -155,6 +159,16 @@ class DataSpec(Part):
     @classmethod
     def _seed(cls, value: int) -> int:
         return _check(SEED, value, "data")
+
+    @model_validator(mode="after")
+    def _target(self) -> Self:
+        TARGET.check(self.target, "data")
+        if self.target == "inputs" and (self.entry.view != "table" or self.tokens):
+            raise ValueError(
+                f"data: {self.entry.title} is looked at in another way; the inputs are the target for tables, pictures "
+                "and sequences of numbers."
+            )
+        return self
 
     @model_validator(mode="after")
     def _inputs(self) -> Self:
@@ -202,10 +216,19 @@ class DataSpec(Part):
 
     @property
     def classes(self) -> int:
-        """Number of classes; 0 for a regression. Drawn points have at least two."""
+        """Number of classes; 0 where values are asked for. Drawn points have at least two."""
+        if self.target == "inputs":
+            return 0
         if self.points:
             return max(2, 1 + max(label for _, _, label in self.points))
         return int(self.args.get("classes", self.entry.classes))
+
+    @property
+    def outputs(self) -> int:
+        """How many numbers a network should answer with: one, one per class where there are several, or the sample."""
+        if self.target == "inputs":
+            return product(self.input_shape)
+        return self.classes if self.classes > 2 else 1
 
     def points_text(self) -> str:
         """Drawn points for the address bar; nothing where they are those to begin with, or the set has none."""
@@ -323,6 +346,7 @@ TRAINING: dict[str, Param] = {
     )
 }
 
+TARGET = Param("target", "choice", "labels", choices=("labels", "inputs"), help="What the network should answer.")
 FRACTION = Param("train_fraction", "float", 0.5, 0.1, 1.0, "Share of the points to train on; the rest validates.")
 SEED = Param("seed", "int", 0, 0, 2**31 - 1, "Where the random numbers start: same seed, same run.")
 
@@ -417,6 +441,7 @@ class Experiment(Frozen):
             "opt": self.optimizer.to_text(),
             "sched": self.scheduler.to_text() if self.scheduler else "",
             "seed": str(self.seed),
+            "target": self.data.target,
         }
         for word, name in TRAINING_WORDS.items():
             words[word] = TRAINING[name].to_text(getattr(self.training, name))
@@ -457,6 +482,7 @@ class Experiment(Frozen):
         features = tuple(words["features"].split("_")) if data.entry.view == "plane" else ()
         split = _read("split", words["split"], partial(FRACTION.from_text, where="split"))
         points = _read("points", words["points"], partial(SEED.from_text, where="points"))
+        data = _read("target", words["target"], lambda text: data.but(target=text))
         training = {
             name: _read(word, words[word], partial(TRAINING[name].from_text, where=word))
             for word, name in TRAINING_WORDS.items()
@@ -492,6 +518,7 @@ TRAINING_WORDS = {
     "engine": "engine",
 }
 PLAIN_WORDS = {
+    "target": "labels",
     "features": "x_y",
     "split": "0.5",
     "points": "0",
@@ -551,9 +578,8 @@ def layers_from_text(text: str) -> tuple[LayerSpec, ...]:
 
 def output_for(data: DataSpec) -> tuple[LayerSpec, LossSpec]:
     """The last layer and the loss that fit the task of a data set."""
-    outputs = data.classes if data.classes > 2 else 1
-    loss = "MSELoss" if not data.classes else "CrossEntropyLoss" if outputs > 1 else "BCEWithLogitsLoss"
-    return LayerSpec(name="Linear", args=Args(out_features=outputs)), LossSpec(name=loss)
+    loss = "MSELoss" if not data.classes else "CrossEntropyLoss" if data.outputs > 1 else "BCEWithLogitsLoss"
+    return LayerSpec(name="Linear", args=Args(out_features=data.outputs)), LossSpec(name=loss)
 
 
 def _starter_fields(dataset: str) -> dict[str, Any]:

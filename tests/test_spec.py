@@ -75,6 +75,9 @@ def experiments(draw: st.DrawFn) -> Experiment:
             features=tuple(features),
             train_fraction=draw(st.floats(0.1, 1.0)),
             seed=draw(st.integers(0, 2**31 - 1)),
+            target="inputs"
+            if DATASETS[name].view == "table" and "encoding" not in args and draw(st.booleans())
+            else "labels",
         ),
         "layers": tuple(draw(st.lists(layers(), min_size=1, max_size=6))),
         "loss": draw(parts(LossSpec, LOSSES)),

@@ -29,7 +29,8 @@ class Dataset:
 
     Attributes:
         x_train, x_val: inputs, (n, *input_shape) float32, or int64 of tokens.
-        y_train, y_val: class numbers, (n,) int64; for a regression values, (n,) float32.
+        y_train, y_val: class numbers, (n,) int64; for a regression values, (n,) float32; the
+            inputs as rows, (n, numbers), where they are the target.
         raw_train, raw_val: what the inputs were made from, not standardised: (n, inputs) or (n, steps, ...).
         index_train, index_val: position in the set before it was split, (n,) int64.
         x_mean, x_std: raw input = x * x_std + x_mean, where inputs are standardised.
@@ -80,7 +81,7 @@ def load(spec: DataSpec) -> Dataset:
     order = np.arange(count) if entry.ordered else rng.permutation(count)
     train, val = order[: spec.train_count], order[spec.train_count :]
 
-    regression = not spec.classes
+    regression = not spec.classes and spec.target == "labels"
     x = features_of(raw, spec.features) if spec.features else raw
     if entry.file == "csv":
         x = raw = _filled(raw, train)
@@ -92,7 +93,7 @@ def load(spec: DataSpec) -> Dataset:
             y_mean, y_std = map(float, _statistics(y[train]))
             y = (y - y_mean) / y_std
     x = x.astype(np.int64 if spec.tokens else np.float32).reshape(count, *spec.input_shape)
-    y = y.astype(np.float32 if regression else np.int64)
+    y = x.reshape(count, -1) if spec.target == "inputs" else y.astype(np.float32 if regression else np.int64)
     parts = (x[train], x[val], y[train], y[val], raw[train], raw[val], train, val)
     return Dataset(*parts, y_mean, y_std, mean, std, names)
 

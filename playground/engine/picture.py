@@ -313,8 +313,9 @@ class Painter:
         index = data.index_val if of_val else data.index_train
         output = output[: len(true)]
         if self.facts["task"] == "regression":
-            predicted = np.nan_to_num(output.reshape(len(true), -1)[:, 0].cpu().numpy())
-            return self._values(true, predicted, index)
+            true = true.reshape(len(true), -1)  # several where the sample itself is the answer
+            predicted = np.nan_to_num(output.reshape(len(true), -1)[:, : true.shape[1]].cpu().numpy())
+            return self._values(true.ravel(), predicted.ravel(), np.repeat(index, true.shape[1]))
         loss, classes = self.run.experiment.loss.entry, len(self.facts["classes"])
         chances, guess = probabilities(loss, output).cpu().numpy(), predicted_classes(loss, output).cpu().numpy()
         counts = np.bincount(true * classes + guess.clip(max=classes - 1), minlength=classes**2)

@@ -113,7 +113,7 @@ def facts(experiment: Experiment) -> dict[str, Any]:
         "epochs": experiment.training.epochs,
         "task": "classification" if classes else "regression",
         "view": entry.view,
-        "classes": list(entry.names) if entry.names else [str(index) for index in range(classes)],
+        "classes": list(entry.names) if entry.names and classes else [str(index) for index in range(classes)],
         "domain": None if entry.view == "table" else list(entry.domain),
         "loss_name": experiment.loss.name,
         "own": to_text(experiment.data.points) or None,

@@ -187,7 +187,8 @@ def _layer_targets(reports: Sequence[LayerReport]) -> list[str]:
 
 
 def _data(experiment: Experiment) -> dict[str, Any]:
-    data, regression = experiment.data, not experiment.data.classes
+    data = experiment.data
+    regression = not data.classes and data.target == "labels"
     module, _, name = (data.entry.script or data.entry.target).rpartition(".")
     computed = data.features not in ((), ("x", "y"))
     made = (
@@ -231,6 +232,8 @@ def _drawn(points: Sequence[Point]) -> dict[str, str]:
 def _targets(experiment: Experiment, outputs: int) -> str:
     """The targets as the loss takes them, in NumPy."""
     loss = experiment.loss.entry
+    if experiment.data.target == "inputs":
+        return "inputs.reshape(len(inputs), -1)"
     if not experiment.data.classes:
         return "values[:, np.newaxis]"
     if loss.targets == "indices":

@@ -260,7 +260,7 @@ def _raw(run: Run, row: int) -> dict[str, Any]:
     return {
         "row": row,
         "inputs": run.data.raw_train[row].ravel()[:4].tolist(),
-        "target": run.data.y_train[row].item(),
+        "target": run.data.y_train[row].flat[0].item(),
     }
 
 

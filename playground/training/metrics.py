@@ -12,10 +12,10 @@ def targets_for(loss: LossEntry, y: Tensor, classes: int, outputs: int) -> Tenso
 
     y: (N,) float32 values of a regression, or (N,) int64 class numbers. Class numbers stay as they are for
     'indices'; otherwise two classes with one output become -1 and 1 ('values') or 0 and 1 ('zero_one') of shape
-    (N, 1), and several outputs one-hot rows (N, outputs). Values of a regression become (N, 1).
+    (N, 1), and several outputs one-hot rows (N, outputs). Values of a regression become (N, 1), rows of them stay.
     """
     if not classes:
-        return y.unsqueeze(1)
+        return y.unsqueeze(1) if y.dim() == 1 else y
     if loss.targets == "indices":
         return y
     if outputs > 1:
@@ -56,8 +56,9 @@ def accuracy(loss: LossEntry, output: Tensor, y: Tensor) -> float:
 
 def r2(output: Tensor, y: Tensor) -> float | None:
     """1 - residual / total sum of squares; None where the targets do not vary."""
-    residual = (y - output.reshape(len(y), -1)[:, 0]).square().sum().item()
-    total = (y - y.mean()).square().sum().item()
+    y = y.reshape(len(y), -1)
+    residual = (y - output.reshape(len(y), -1)[:, : y.shape[1]]).square().sum().item()
+    total = (y - y.mean(0)).square().sum().item()
     return 1 - residual / total if total else None
 
 

@@ -8,6 +8,7 @@ from playground.catalog import DATASETS, FEATURES, INITS, LAYERS, LOSSES, OPTIMI
 from playground.catalog.base import Entry
 from playground.fit import findings
 from playground.spec import DataSpec, Experiment, LayerSpec, LossSpec, OptimizerSpec, SchedulerSpec, TrainingSpec
+from playground.templates import TEMPLATES
 from playground.training import Run, started
 from tests.layers_around import REAL, another, around
 
@@ -121,6 +122,13 @@ def layers():
     yield "dropout and batch norm", small(hidden=several, training={"shuffle": False})
 
 
+def templates():
+    for name, template in TEMPLATES.items():
+        starter = Experiment.starter({"rows": "iris", "pictures": "digits", "sequences": "wave"}[template.takes])
+        made = template.experiment(starter.data.set(n=50))
+        yield f"template {name}", made.but(training=made.training.but(epochs=2, batch_size=8))
+
+
 def trainings():
     settings = {
         "in order": {"shuffle": False},
@@ -143,7 +151,7 @@ def trainings():
     yield "mixed BCELoss", probabilities.but(layers=(*probabilities.layers, layer("Sigmoid")))
 
 
-GROUPS = (starters, datasets, losses, optimizers, schedulers, layers, trainings)
+GROUPS = (starters, datasets, losses, optimizers, schedulers, layers, templates, trainings)
 EXPERIMENTS: dict[str, Experiment] = {}
 for group in GROUPS:
     for label, experiment in group():
