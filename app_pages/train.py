@@ -12,7 +12,9 @@ from playground.ui.layers import layer_cards
 from playground.ui.lessons import lesson_panel
 from playground.ui.live import live_code
 from playground.ui.player import SPEEDS, live_picture, player_controls
+from playground.ui.resume import come_back, leave_word
 from playground.ui.runs import keep_finished
+from playground.ui.save import save_menu
 from playground.ui.teaching import controls
 from playground.ui.timeline import timeline_panel
 
@@ -33,6 +35,7 @@ style()
 live_code()  # first, since the browser has most to do with it
 address.take(SHOWN)
 experiment = session.experiment()
+come_back()
 keep_finished()
 findings = session.open_findings()
 
@@ -52,6 +55,8 @@ with right, st.container(gap="xsmall"):
         code_panel(experiment)
 with left, st.container(border=True, gap="xsmall", key="data-panel"):
     panels.data_panel(experiment)
+save_menu()
 
 session.write_address()
 address.give(SHOWN)
+leave_word()

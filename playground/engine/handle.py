@@ -110,14 +110,14 @@ class Handle:
 
     # -- commands -------------------------------------------------------------------------------------------------
 
-    def open(self, experiment: Experiment) -> None:
-        """Train this experiment instead, from its beginning and paused.
+    def open(self, experiment: Experiment, state: bytes | None = None) -> None:
+        """Train this experiment instead, paused: from its beginning, or from a state of it.
 
         Raises:
             ValueError: it cannot be trained; one sentence says why, and the old run is as it was. (If the host is
                 still starting, the sentence comes as a snapshot with the status 'failed'.)
         """
-        self._command("open", experiment=experiment)
+        self._command("open", experiment=experiment, state=state)
 
     def update(self, experiment: Experiment) -> None:
         """Take over a change that keeps the weights.
