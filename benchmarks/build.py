@@ -19,14 +19,12 @@ from benchmarks.browser import VIEWPORT, TrainPage, chromium
 from benchmarks.machine import described, load_average
 from benchmarks.report import Row, as_json, spread, table
 from benchmarks.server import Server
-from benchmarks.watched import SETTLE
+from benchmarks.watched import SETTLE, lasting
 from playground.shapes import outline
-from playground.spec import Experiment, LayerSpec
+from playground.spec import Args, DataSpec, Experiment, LayerSpec
+from playground.templates import TEMPLATES
 
-CNN = (
-    "data=digits...image&net=Conv2d.32..3..1..1~ReLU~MaxPool2d~Conv2d.64..3..1..1~ReLU~MaxPool2d~Flatten~Linear.10"
-    "&loss=CrossEntropyLoss&opt=Adam.0.001&batch=32&epochs=100000"
-)
+CNN = lasting(TEMPLATES["cnn"].experiment(DataSpec(name="digits", args=Args(layout="image"))))
 DEEP = 30
 OUTLINE_GOAL, OPTION_GOAL, TRAINING_GOAL = 0.050, 300.0, 0.90
 WATCH = """wanted => new Promise((resolve, reject) => {

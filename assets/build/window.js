@@ -28,7 +28,7 @@ function result(state, row, column) {
     const inside = r >= 0 && c >= 0 && r < size && c < size;
     parts.push({ x: inside ? value(r, c) : 0, w: KERNEL[j % 3], inside });
   }
-  if (kind === "conv") return { value: parts.reduce((sum, { x, w }) => sum + x * w, 0), words: "the sum of input times kernel (columns 1, 0, −1, again)" };
+  if (kind === "conv") return { value: parts.reduce((sum, { x, w }) => sum + x * w, 0), words: "the sum of input times a kernel whose rows are 1, 0, −1" };
   const seen = kind === "max" ? parts.filter(({ inside }) => inside) : parts;
   if (kind === "max") return { value: Math.max(...seen.map(({ x }) => x)), words: "the largest value of the window" };
   return { value: seen.reduce((sum, { x }) => sum + x, 0) / seen.length, words: "the mean of the window, padding counted" };

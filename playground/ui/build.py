@@ -13,6 +13,7 @@ from playground.catalog.base import Param
 from playground.fit import Finding
 from playground.shapes import LayerReport, ShapeError, shape_text
 from playground.spec import Experiment, LayerSpec
+from playground.templates import TEMPLATES
 from playground.ui import session
 from playground.ui.build_flow import flow
 from playground.ui.build_views import VIEWS
@@ -94,6 +95,7 @@ def edit(make: Callable[[Experiment], Experiment], chosen: int) -> None:
 def _toolbar(experiment: Experiment, reports: list[LayerReport], blocked: bool) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="build-bar"):
         _data(experiment)
+        _templates(experiment)
         _palette(experiment)
         _step("Undo", ":material/undo:", PAST, FUTURE)
         _step("Redo", ":material/redo:", FUTURE, PAST)
@@ -126,6 +128,33 @@ def _data(experiment: Experiment) -> None:
 
 
 @controls("layers")
+def _templates(experiment: Experiment) -> None:
+    """The networks to begin with that suit the data."""
+    show("build-template", None)
+    suitable = [name for name, template in TEMPLATES.items() if template.suits(experiment.data)]
+
+    def begun(old: Experiment, name: str | None) -> Experiment:
+        if name is None:
+            return old
+        st.session_state[SELECTED] = 0
+        return TEMPLATES[name].experiment(old.data).but(seed=old.seed)
+
+    st.selectbox(
+        "Template",
+        suitable,
+        index=None,
+        format_func=lambda name: TEMPLATES[name].title,
+        placeholder="Template",
+        key="build-template",
+        label_visibility="collapsed",
+        width=170,
+        disabled=locked(),
+        help="A network to begin with, fitted to the data. Undo brings the present one back.",
+        on_change=on_change("build-template", begun),
+    )
+
+
+@controls("layers")
 def _palette(experiment: Experiment) -> None:
     """Every layer of the registry, by group; typing searches."""
     show("build-add", None)
@@ -144,12 +173,12 @@ def _palette(experiment: Experiment) -> None:
         ordered,
         index=None,
         format_func=lambda name: f"{LAYERS[name].title} · {LAYERS[name].group.lower()}",
-        placeholder="Add a layer: type to search",
+        placeholder="Add a layer",
         key="build-add",
         label_visibility="collapsed",
-        width=230,
+        width=180,
         disabled=locked(),
-        help="It comes after the layer whose card is open.",
+        help="Type to search. It comes after the layer whose card is open.",
         on_change=on_change("build-add", added),
     )
 

@@ -257,7 +257,8 @@ def table_view(experiment: Experiment, reports: list[LayerReport], chosen: int) 
     if len(reports) < len(experiment.layers):
         st.info(BROKEN, icon=":material/info:")
     if reports:
-        st.code(summary(reports, experiment.data.input_shape, batch), language=None, height=CODE_HEIGHT)
+        with st.container(key="build-table"):
+            st.code(summary(reports, experiment.data.input_shape, batch), language=None, height=CODE_HEIGHT)
         st.caption(
             f"As torchinfo prints it for a batch of {batch:,}. Its mult-adds count every parameter once per "
             "use, biases too; those above count matrix products and convolutions alone."

@@ -10,6 +10,7 @@ from streamlit.testing.v1 import AppTest
 from playground.catalog import INITS, LAYERS
 from playground.shapes import shape_text
 from playground.spec import Experiment
+from playground.templates import TEMPLATES
 from playground.ui.build import NOW, PAST, SELECTED, size
 from playground.ui.build_views import VIEWS, spread_table
 from playground.ui.session import EXPERIMENT, HANDLE
@@ -242,6 +243,22 @@ def test_what_was_changed_on_train_can_be_taken_back_here(open_page):
     assert net(app) == "Linear~Tanh~Linear~Tanh~Linear~Tanh~Linear.1"
     press(app, "build-undo")
     assert app.session_state[EXPERIMENT] == Experiment()
+
+
+@pytest.mark.parametrize("name", TEMPLATES)
+def test_every_template_is_one_click_and_one_click_back(open_page, name):
+    app = open_page(**PICTURES)
+    before = app.session_state[EXPERIMENT]
+    if not TEMPLATES[name].suits(before.data):
+        assert name not in app.selectbox(key="build-template").options
+        return
+    app.selectbox(key="build-template").set_value(name).run()
+    assert app.session_state[EXPERIMENT] == TEMPLATES[name].experiment(before.data)
+    assert not app.error
+    assert not app.exception
+    assert len(flow(app)["stages"]) == 1 + len(app.session_state[EXPERIMENT].layers)
+    press(app, "build-undo")
+    assert app.session_state[EXPERIMENT] == before
 
 
 def test_sizes_are_read_easily():
