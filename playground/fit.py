@@ -167,8 +167,16 @@ def _twice(experiment: Experiment) -> Finding | None:
 def _batches(experiment: Experiment) -> Finding | None:
     """Batch statistics of a single sample do not exist."""
     names = [layer.name for layer in every_layer(experiment.layers) if layer.entry.batch_statistics]
-    count, size = experiment.data.train_count, experiment.training.batch_size
-    smallest = count % size or min(size, count)
+    count, size, drop_last = experiment.data.train_count, experiment.training.batch_size, experiment.training.drop_last
+    if drop_last and size > count:
+        return Finding(
+            f"drop_last leaves nothing to train on: {count:,} samples do not fill a batch of {size:,}. Use batches of "
+            f"{count:,} or fewer.",
+            True,
+            f"Use batches of {count:,}",
+            _changed(experiment, training=experiment.training.but(batch_size=count)),
+        )
+    smallest = size if drop_last else count % size or min(size, count)
     if not names or smallest > 1:
         return None
     fix = next(

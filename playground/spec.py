@@ -255,7 +255,8 @@ class TrainingSpec(Frozen):
     """How the loop runs.
 
     Attributes:
-        batch_size: samples per step; the last, shorter batch of an epoch is used too.
+        batch_size: samples per step.
+        drop_last: whether the last, shorter batch of an epoch is left out.
         epochs: after which the run ends.
         shuffle: whether every epoch has its own order.
         clip_norm: largest norm of all gradients together; 0 leaves them alone.
@@ -269,6 +270,7 @@ class TrainingSpec(Frozen):
     batch_size: int = 10
     epochs: int = 10_000
     shuffle: bool = True
+    drop_last: bool = False
     clip_norm: float = 0.0
     l1: float = 0.0
     l2: float = 0.0
@@ -293,6 +295,13 @@ TRAINING: dict[str, Param] = {
         ),
         Param("epochs", "int", 10_000, 1, LIMITS.max_epochs, "The run ends after so many passes over the data."),
         Param("shuffle", "bool", True, help="Whether every epoch visits the samples in a new order."),
+        Param(
+            "drop_last",
+            "bool",
+            False,
+            help="Whether the last, shorter batch of an epoch is left out; the next epoch deals anew.",
+            label="drop the last batch",
+        ),
         Param(
             "clip_norm",
             "float",
@@ -510,6 +519,7 @@ TRAINING_WORDS = {
     "batch": "batch_size",
     "epochs": "epochs",
     "shuffle": "shuffle",
+    "drop": "drop_last",
     "clip": "clip_norm",
     "l1": "l1",
     "l2": "l2",

@@ -209,7 +209,7 @@ class Host:
 
     def _epoch(self, guest: Guest, header: dict[str, Any]) -> None:
         """To the end of the epoch under way; a whole one from where one ends."""
-        guest.ask(guest.run.step + steps_left_in_epoch(guest.run))
+        guest.ask(guest.run.step + guest.run.batches.left)
 
     def _reset(self, guest: Guest, header: dict[str, Any]) -> list[Part]:
         guest.reset()
@@ -299,13 +299,6 @@ def revived(experiment: Experiment, state: bytes, device: str | None = None) -> 
     if run.experiment != experiment and run.update(experiment) is not None:
         return started(experiment, device), False
     return run, True
-
-
-def steps_left_in_epoch(run: Run) -> int:
-    """Steps to the end of the epoch under way, at least one."""
-    samples = len(run.data.x_train)
-    done = round((run.epoch - math.floor(run.epoch)) * samples)
-    return max(1, math.ceil((samples - done) / run.experiment.training.batch_size))
 
 
 def lost_sentence(step: int, seen: int, continued: bool) -> str:

@@ -47,6 +47,7 @@ def common(experiment: Experiment, epochs: int) -> dict[str, Any]:
         "epochs": epochs,
         "batch_size": training.batch_size,
         "shuffle": training.shuffle,
+        "drop_last": training.drop_last,
         "clip_norm": training.clip_norm,
         "l1": training.l1,
         "l2": training.l2,
@@ -276,7 +277,9 @@ def _schedule(experiment: Experiment, epochs: int) -> dict[str, Any]:
     part = experiment.scheduler
     if part is None:
         return {"scheduler_every": "", "scheduler_metric": False, "scheduler_calls": 0}
-    steps = epochs * math.ceil(experiment.data.train_count / experiment.training.batch_size)
+    count, training = experiment.data.train_count, experiment.training
+    short = 0 if training.drop_last else training.batch_size - 1
+    steps = epochs * ((count + short) // training.batch_size)
     last = part.args.get(part.entry.last_step, math.inf)
     return {
         "scheduler_every": part.entry.every,

@@ -127,7 +127,9 @@ class Lockstep:
         self.x_train, self.t_train = self._tensors(self.data.x_train, self.data.y_train)
         self.x_val, self.t_val = self._tensors(self.data.x_val, self.data.y_val)
         training = experiment.training
-        self.batches = Batches(self.x_train, self.t_train, training.batch_size, training.shuffle, experiment.seed)
+        self.batches = Batches(
+            self.x_train, self.t_train, training.batch_size, training.shuffle, experiment.seed, training.drop_last
+        )
         self._named = dict(model.named_parameters())
         self.step, self.running = 0, True
 

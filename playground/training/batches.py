@@ -15,8 +15,11 @@ class Batches:
         epochs_done: epochs that were given out whole.
     """
 
-    def __init__(self, inputs: Tensor, targets: Tensor, size: int, shuffle: bool, seed: int):
+    def __init__(
+        self, inputs: Tensor, targets: Tensor, size: int, shuffle: bool, seed: int, drop_last: bool = False
+    ):
         self.inputs, self.targets, self.size, self.shuffle = inputs, targets, size, shuffle
+        self.drop_last = drop_last
         self.generator = torch.Generator().manual_seed(seed)
         self.position, self.epochs_done = 0, 0
         self._order = self._past = torch.empty(0, dtype=torch.int64)
@@ -24,13 +27,19 @@ class Batches:
         self._left: Iterator[tuple[Tensor, Tensor]] = iter(())
 
     def __len__(self) -> int:
-        """Batches in a whole epoch, the last, shorter one included."""
-        return -(-len(self.inputs) // self.size)
+        """Batches in a whole epoch, with the last, shorter one unless it is dropped."""
+        return len(self.inputs) // self.size if self.drop_last else -(-len(self.inputs) // self.size)
+
+    @property
+    def _end(self) -> int:
+        """How many samples of the present epoch are given out in all."""
+        left = len(self.inputs) - self.position
+        return len(self.inputs) - (left % self.size if self.drop_last else 0)
 
     @property
     def epoch(self) -> float:
         """Passes over the data so far."""
-        return self.epochs_done + self.position / len(self.inputs)
+        return self.epochs_done + self.position / max(self._end, 1)
 
     def next(self) -> tuple[Tensor, Tensor]:
         """The next batch, from a new epoch if the present one is used up. `done` says that it was used."""
@@ -40,15 +49,23 @@ class Batches:
             batch = next(self._left)
         return batch
 
+    @property
+    def left(self) -> int:
+        """Batches to the end of the epoch under way; a whole epoch's between two."""
+        return max(1, -(-(self._end - self.position) // self.size))
+
     def done(self, count: int) -> bool:
         """A batch of `count` samples was trained on; whether it was the last of its epoch."""
         self._given = self.position, count
         self.position += count
-        if self.position < len(self.inputs):
+        if self.position < self._end:
             return False
+        self._end_epoch()
+        return True
+
+    def _end_epoch(self) -> None:
         self.position, self._past, self._order = 0, self._order, self._order[:0]
         self.epochs_done += 1
-        return True
 
     @property
     def last(self) -> Tensor:
@@ -59,14 +76,19 @@ class Batches:
     def coming(self) -> Tensor:
         """Rows of the next batch, in its order; the next epoch's order is looked at, but not drawn."""
         if self.position:
-            return self._order[self.position : self.position + self.size]
+            return self._order[self.position : min(self.position + self.size, self._end)]
         generator = torch.Generator()
         generator.set_state(self.generator.get_state())
         return self._drawn_order(generator)[: self.size]
 
-    def resize(self, size: int, shuffle: bool) -> None:
-        """Another batch size, from the next batch on; another kind of order, from the next epoch on."""
-        self.size, self.shuffle = size, shuffle
+    def resize(self, size: int, shuffle: bool, drop_last: bool = False) -> None:
+        """Another batch size, from the next batch on; another kind of order, from the next epoch on.
+
+        An epoch whose rest is dropped by the new settings is over.
+        """
+        self.size, self.shuffle, self.drop_last = size, shuffle, drop_last
+        if self.position and self.position >= self._end:
+            self._end_epoch()
         self._cut()
 
     def _draw_order(self) -> None:
@@ -85,7 +107,7 @@ class Batches:
 
     def _cut(self) -> None:
         """Gather what the epoch has left, in batches."""
-        left = self._order[self.position :].to(self.inputs.device)
+        left = self._order[self.position : self._end].to(self.inputs.device)
         if len(left):
             parts = zip(self.inputs[left].split(self.size), self.targets[left].split(self.size), strict=True)
             self._left = iter(list(parts))

@@ -16,6 +16,7 @@ from torch import Tensor
 from playground.models import resolve
 from playground.training.inside import activations, spread
 from playground.training.run import Run
+from playground.training.samples import samples
 
 MAX_SAMPLES = 512
 """Training points, evenly spread, whose values are looked at."""
@@ -206,7 +207,8 @@ def batch(run: Run, which: str = "next") -> dict[str, Any]:
     chosen = (batches.coming() if which == "next" else batches.last).cpu()
     number = _number(run, which)
     count, size = len(run.x_train), run.experiment.training.batch_size
-    sizes = [[min(size, count), count // size or 1]] + ([[count % size, 1]] if count > size and count % size else [])
+    short = [[count % size, 1]] if count > size and count % size and not batches.drop_last else []
+    sizes = [[min(size, count), count // size or 1], *short]
     rows = _rows(run, chosen)
     losses = [row["loss"] for row in rows]
     return _plain(
@@ -291,10 +293,18 @@ def state_dict(run: Run) -> dict[str, Any]:
     return {"pt": base64.b64encode(file.getvalue()).decode()}
 
 
+def data(run: Run, which: str = "next") -> dict[str, Any]:
+    """`batch`, and all that `samples` tells of the data; its rows are those of the batch with their samples."""
+    told = batch(run, which)
+    shown = samples(run, told["rows"])
+    return _plain({**{name: value for name, value in told.items() if name not in ("rows", "all")}, **shown})
+
+
 QUESTIONS: dict[str, Callable[..., dict[str, Any]]] = {
     "health": health,
     "weight": weight,
     "batch": batch,
+    "data": data,
     "timeline": timeline,
     "state dict": state_dict,
     "activations": activations,

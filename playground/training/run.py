@@ -78,7 +78,9 @@ class Run:
         self.x_train, self.y_train, self.t_train = self._tensors(self.data.x_train, self.data.y_train)
         self.x_val, self.y_val, self.t_val = self._tensors(self.data.x_val, self.data.y_val)
         training = experiment.training
-        self.batches = Batches(self.x_train, self.t_train, training.batch_size, training.shuffle, experiment.seed)
+        self.batches = Batches(
+            self.x_train, self.t_train, training.batch_size, training.shuffle, experiment.seed, training.drop_last
+        )
         self.step = 0
         self._update: tuple[int, list[Tensor]] = (0, [])
         self._first_loss: float | None = None
@@ -448,7 +450,7 @@ class Run:
         elif old.scheduler != experiment.scheduler:
             self._restore_lr()
             self._build_scheduler()
-        self.batches.resize(experiment.training.batch_size, experiment.training.shuffle)
+        self._resize_batches()
         if old.training.patience != experiment.training.patience:
             self._best = {"loss": math.inf, "epoch": self.batches.epochs_done, "weights": {}}
         if self.status == "stopped":
@@ -457,6 +459,10 @@ class Run:
             self.status, self.message = "ready", ""
         self._keep_checkpoint()
         return None
+
+    def _resize_batches(self) -> None:
+        training = self.experiment.training
+        self.batches.resize(training.batch_size, training.shuffle, training.drop_last)
 
     def set_parameter(self, layer: int | None, unit: int, input: int | None, value: float) -> None:
         """Set one weight of a Linear layer, or one bias where `input` is None. Training goes on from there.
@@ -552,8 +558,7 @@ class Run:
     def _be(self, moment: Moment) -> None:
         self.experiment = moment.experiment
         self._build_optimizer()
-        training = moment.experiment.training
-        self.batches.resize(training.batch_size, training.shuffle)
+        self._resize_batches()
         self._load(moment.course)
         self.status, self.message = moment.status, moment.message
 
