@@ -300,7 +300,6 @@ TRAINING: dict[str, Param] = {
             "bool",
             False,
             help="Whether the last, shorter batch of an epoch is left out; the next epoch deals anew.",
-            label="drop the last batch",
         ),
         Param(
             "clip_norm",

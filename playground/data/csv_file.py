@@ -183,7 +183,8 @@ def table_spec(found: Look, key: str, target: int, columns: Iterable[int], task:
     Raises:
         ValueError: they do not go together; one sentence.
     """
-    inputs = _inputs(found, target, columns)
+    if not 0 <= target < len(found.columns):
+        raise ValueError(f"There is no column {target}; the table has {len(found.columns)}. Choose a target.")
     asked = found.columns[target]
     rows, classes = found.rows - asked.missing, 0
     if asked.kind == "empty" or rows < 4:
@@ -205,6 +206,7 @@ def table_spec(found: Look, key: str, target: int, columns: Iterable[int], task:
         raise ValueError(
             f"The target '{asked.name}' holds words; a regression asks for numbers: choose classification."
         )
+    inputs = _inputs(found, target, columns)
     args: dict[str, Any] = {
         "n": min(rows, LIMITS.max_samples),
         "inputs": _width(found, inputs),
@@ -241,8 +243,6 @@ def series_spec(found: Look, key: str, target: int, columns: Iterable[int], step
 
 
 def _inputs(found: Look, target: int, columns: Iterable[int]) -> tuple[int, ...]:
-    if not 0 <= target < len(found.columns):
-        raise ValueError(f"There is no column {target}; the table has {len(found.columns)}. Choose a target.")
     inputs = tuple(sorted({k for k in columns if 0 <= k < len(found.columns) and k != target}))
     if not inputs:
         raise ValueError("No input is chosen; choose at least one column besides the target.")

@@ -72,6 +72,8 @@ class Painter:
         self.run = run
         experiment = run.experiment
         self.facts = facts(experiment)
+        if run.data.names:  # of an uploaded set, whose file only a host reads
+            self.facts["classes"] = list(run.data.names)
         self.columns = columns_of(experiment)
         self.parameters = sum(parameter.numel() for parameter in run.model.parameters())
         self.value_scale = _scale(run.data.y_train) if self.facts["task"] == "regression" else None

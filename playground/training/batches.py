@@ -15,9 +15,7 @@ class Batches:
         epochs_done: epochs that were given out whole.
     """
 
-    def __init__(
-        self, inputs: Tensor, targets: Tensor, size: int, shuffle: bool, seed: int, drop_last: bool = False
-    ):
+    def __init__(self, inputs: Tensor, targets: Tensor, size: int, shuffle: bool, seed: int, drop_last: bool = False):
         self.inputs, self.targets, self.size, self.shuffle = inputs, targets, size, shuffle
         self.drop_last = drop_last
         self.generator = torch.Generator().manual_seed(seed)

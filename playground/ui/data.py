@@ -18,10 +18,11 @@ WAITING = "The data is being loaded …"
 
 def data_page(experiment: Experiment) -> None:
     """Everything right of the controls."""
+    st.session_state.setdefault(VIEW, "samples")
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="data-bar"):
         st.segmented_control(
-            "What to look at", list(VIEWS), key=VIEW, default="samples", required=True, format_func=lambda key: VIEWS[key],
-            label_visibility="collapsed",
+            "What to look at", list(VIEWS), key=VIEW, required=True,
+            format_func=lambda key: VIEWS[key], label_visibility="collapsed",
         )  # fmt: skip
         st.space("stretch")
         train_on_it(experiment)
@@ -38,6 +39,7 @@ def data_page(experiment: Experiment) -> None:
 
 def _wait() -> None:
     st.caption(WAITING)
+    session.engine().start()  # the first host waits for the first page to be painted
     if handle().poll(timeout=0.3).header["status"] not in ("starting", "reviving"):
         st.rerun()
 
@@ -88,7 +90,7 @@ def _balance_said(facts: dict) -> str:
     together = [a + b for a, b in zip(facts["counts"]["train"], facts["counts"]["val"], strict=True)]
     most = max(range(len(together)), key=lambda k: together[k])
     share = together[most] / sum(together)
-    return f"Training filled, validation pale. Always saying '{facts['names'][most]}' would be right {share:.0%} of the time."
+    return f"Training filled, validation pale. Always saying '{facts['names'][most]}' is right {share:.0%} of the time."
 
 
 def _batches(experiment: Experiment, facts: dict) -> None:
@@ -113,7 +115,8 @@ def _batches(experiment: Experiment, facts: dict) -> None:
     shown = "" if len(facts["batch"]) == facts["size"] else f", the first {len(facts['batch'])} below"
     mean = "not finite" if facts["mean"] is None else f"{facts['mean']:.4g}"
     st.markdown(
-        f"Epoch {int(facts['epoch']) + 1}, batch **{facts['number']} of {facts['batches']:,}**: {facts['size']:,} samples"
+        f"Epoch {int(facts['epoch']) + 1}, batch **{facts['number']} of {facts['batches']:,}**: {facts['size']:,} "
+        "samples"
         f"{shown}. Mean loss **{mean}**: what its step lowers."
     )
     st.html(html.batch(facts))
@@ -139,7 +142,8 @@ def _scale(experiment: Experiment, facts: dict) -> None:
     st.html(html.inputs(facts))
     if entry.standardize:
         st.caption(
-            "x' = (x − mean) / std, mean ± std as in the table. Both are those of the training part alone: there the result "
+            "x' = (x − mean) / std, mean ± std as in the table. Both are those of the training part alone: there "
+            "the result "
             "is 0 ± 1, and nearly so in validation, whose samples nobody has looked at. With statistics of everything, "
             "the network would already know something of what it is tested on: a leak."
             + (" A column that never changes becomes 0." if not entry.together else "")

@@ -98,7 +98,9 @@ def picture(value: dict[str, Any]) -> str:
     pixels = base64.b64decode(value["pixels"])
     if channels == 3:
         size = rows * columns
-        pixels = bytes(byte for trio in zip(*(pixels[k * size : (k + 1) * size] for k in range(3)), strict=True) for byte in trio)
+        pixels = bytes(
+            byte for trio in zip(*(pixels[k * size : (k + 1) * size] for k in range(3)), strict=True) for byte in trio
+        )
     width = columns * channels
     flat = b"".join(b"\0" + pixels[row * width : (row + 1) * width] for row in range(rows))
 
@@ -168,10 +170,10 @@ def inputs(facts: dict[str, Any]) -> str:
     """Mean and deviation before and after, of the part that they were computed on and of the one that they were not."""
     head = "<tr><th>input</th><th>raw, training</th><th>as given, training</th><th>as given, validation</th></tr>"
 
-    def pair(moments: Sequence[float | None] | None) -> str:
-        if moments is None or moments[0] is None:
+    def pair(moments: list[float] | None) -> str:
+        mean, std = moments or (None, None)
+        if mean is None:
             return "–"
-        mean, std = moments
         return f"{0.0 if abs(mean) < 1e-6 else mean:.3g} ± {std:.3g}"
 
     rows = "".join(
@@ -179,14 +181,16 @@ def inputs(facts: dict[str, Any]) -> str:
         f"<td>{pair(row['val'])}</td></tr>"
         for row in facts["inputs"]
     )
-    return f'{STYLE}<div class="dt-scroll"><table class="dt-table"><thead>{head}</thead><tbody>{rows}</tbody></table></div>'
+    table = f'<table class="dt-table"><thead>{head}</thead><tbody>{rows}</tbody></table>'
+    return f'{STYLE}<div class="dt-scroll">{table}</div>'
 
 
 def preview(columns: Sequence[Any], rows: Sequence[Sequence[str]]) -> str:
     """The first rows of an uploaded table, and what each column holds."""
     head = "".join(f"<th>{escape(column.name[:24])}</th>" for column in columns[:12])
     kinds = "".join(
-        f"<td>{column.kind}, {column.different:,} different{f', {column.missing:,} missing' if column.missing else ''}</td>"
+        f"<td>{column.kind}, {column.different:,} "
+        f"different{f', {column.missing:,} missing' if column.missing else ''}</td>"
         for column in columns[:12]
     )
     body = "".join(f"<tr>{''.join(f'<td>{escape(cell[:24])}</td>' for cell in row[:12])}</tr>" for row in rows[:4])

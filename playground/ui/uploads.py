@@ -53,6 +53,10 @@ def _begin(what: str, op: str, **request: Any) -> None:
     st.session_state[TASK], st.session_state[WHAT] = Task(op, **request), what
 
 
+def _download(name: str) -> None:
+    _begin(f"Downloading {FILE_SETS[name].title}", "download", name=name)
+
+
 def _finish(task: Task) -> None:
     del st.session_state[TASK]
     if task.error:
@@ -91,8 +95,8 @@ def _upload() -> None:
     given = st.file_uploader(
         f"A table (CSV) or pictures (zip with a folder for each class), up to {LIMITS.max_upload / 1e6:,.0f} MB",
         key=FILE,
-        help="Kept on this server under the name of its content: whoever has the link of the experiment can use it, and "
-        "it goes when room is needed.",
+        help="Kept on this server under the name of its content: whoever has the experiment's link can use it, "
+        "and it goes when room is needed.",
     )
     if given is None:
         st.session_state.pop(SEEN, None)
@@ -157,7 +161,11 @@ def _table(found: dict[str, Any]) -> None:
     )
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="own-choices"):
         delimiter = st.selectbox(
-            "Delimiter", list(DELIMITERS), index=list(DELIMITERS).index(look.delimiter), key=f"own-delimiter-{key}", width=130
+            "Delimiter",
+            list(DELIMITERS),
+            index=list(DELIMITERS).index(look.delimiter),
+            key=f"own-delimiter-{key}",
+            width=130,
         )
         header = st.toggle("First row holds names", look.header, key=f"own-header-{key}")
         if (delimiter, header) != (look.delimiter, look.header):
@@ -165,7 +173,12 @@ def _table(found: dict[str, Any]) -> None:
             st.rerun()
         suggested = csv_file.suggested_target(look)
         target = st.selectbox(
-            "Target", range(len(names)), index=suggested, format_func=lambda k: names[k], key=f"own-target-{key}", width=180
+            "Target",
+            range(len(names)),
+            index=suggested,
+            format_func=lambda k: names[k],
+            key=f"own-target-{key}",
+            width=180,
         )
         task = st.selectbox(
             "Asks for",
@@ -219,5 +232,5 @@ def _downloads() -> None:
             st.button(
                 f"Download {entry.title}, {size / 1e6:.0f} MB", icon=":material/download:", key=f"own-{name}",
                 help="From openml.org, through scikit-learn; kept on this server for everybody.",
-                on_click=on_click(_begin), args=(f"Downloading {entry.title}", "download"), kwargs={"name": name},
+                on_click=on_click(_download), args=(name,),
             )  # fmt: skip

@@ -28,6 +28,14 @@ def _own_database(tmp_path_factory):
     del os.environ["PLAYGROUND_RUNS_URL"]
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _own_store(tmp_path_factory):
+    """Uploads are kept in a folder of the tests, which the hosts find in their environment."""
+    os.environ["PLAYGROUND_STORE"] = str(tmp_path_factory.mktemp("store"))
+    yield
+    del os.environ["PLAYGROUND_STORE"]
+
+
 @pytest.fixture
 def open_app() -> Callable[..., AppTest]:
     """Open the app with a query, and wait until its run is there."""
