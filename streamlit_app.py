@@ -13,7 +13,6 @@ page = st.navigation(
         st.Page("app_pages/train.py", title="Train", icon=":material/play_circle:", default=True),
         st.Page("app_pages/build.py", title="Build", icon=":material/construction:"),
         st.Page("app_pages/data.py", title="Data", icon=":material/database:"),
-        st.Page("app_pages/runs.py", title="Runs", icon=":material/bookmarks:"),
         st.Page("app_pages/lessons.py", title="Lessons", icon=":material/school:"),
         st.Page("app_pages/autograd.py", title="Autograd", icon=":material/account_tree:"),
         st.Page("app_pages/optimizers.py", title="Optimizers", icon=":material/landscape:"),
