@@ -27,7 +27,8 @@ def samples(run: "Run", batch: list[dict[str, Any]]) -> dict[str, Any]:
     data, spec = run.data, run.experiment.data
     return {
         "kind": _kind(run),
-        "names": list(data.names or spec.entry.names or map(str, range(spec.classes))),
+        "names": list(data.names or spec.entry.names or map(str, range(spec.classes)))[: spec.classes],
+        "letters": list(spec.entry.names) if spec.entry.tokens else [],
         "train": len(data.x_train),
         "val": len(data.x_val),
         "standardize": spec.entry.standardize,
@@ -69,7 +70,9 @@ def _balance(run: "Run") -> dict[str, Any]:
 def _sample(run: "Run", row: int, split: str) -> dict[str, Any]:
     data = run.data
     raw, y, index = (getattr(data, f"{name}_{split}")[row] for name in ("raw", "y", "index"))
-    target = int(y) if run.experiment.data.classes else float(f"{y * data.y_std + data.y_mean:.5g}")
+    target = None  # where the inputs themselves are asked for
+    if not y.ndim:
+        target = int(y) if run.experiment.data.classes else float(f"{y * data.y_std + data.y_mean:.5g}")
     return {"row": int(row), "index": int(index), "split": split, "target": target, "value": _value(run, raw)}
 
 
@@ -93,6 +96,8 @@ def _said(run: "Run", row: dict[str, Any]) -> dict[str, Any]:
 
     output, data = torch.tensor([row["output"]]), run.data
     entry = run.experiment.loss.entry
+    if run.data.y_train.ndim > 1:  # the inputs themselves are asked for
+        return {"loss": row["loss"], "said": None, "sure": None}
     if run.experiment.data.classes:
         said = int(metrics.predicted_classes(entry, output)[0])
         return {"loss": row["loss"], "said": said, "sure": _short(float(metrics.probabilities(entry, output)[0].max()))}

@@ -1,12 +1,14 @@
 """The page 'Data': what there is to learn from, how it is dealt out, and data of the visitor's own."""
 
+from collections.abc import Callable
+
 import streamlit as st
 
-from playground.fit import fitted
 from playground.spec import TRAINING, Experiment
+from playground.templates import TEMPLATES, Template
 from playground.ui import data_html as html
 from playground.ui import session
-from playground.ui.controls import param_control
+from playground.ui.controls import Make, param_control
 from playground.ui.health import ask
 from playground.ui.session import change, handle, on_change, on_click, show
 
@@ -46,24 +48,27 @@ def _wait() -> None:
 
 def train_on_it(experiment: Experiment) -> None:
     """To the page Train, with the network that is there or with one that is made for such data."""
-    starter = _starter(experiment)
-    if [layer.to_text() for layer in starter.layers] != [layer.to_text() for layer in experiment.layers]:
-        st.button(
-            "Use its network",
-            icon=":material/auto_fix_high:",
-            key="data-starter",
-            type="tertiary",
-            help=f"A network that suits this data: {', '.join(layer.name for layer in starter.layers)}.",
-            on_click=on_click(change),
-            args=(_starter,),
-        )
-    if st.button("Train on it", icon=":material/play_arrow:", key="data-train", type="primary"):
+    suiting = [template for template in TEMPLATES.values() if template.suits(experiment.data)]
+    with st.popover("Network", icon=":material/auto_fix_high:", key="data-network", on_change="rerun") as panel:
+        if panel.open:
+            st.caption(f"Now: {', '.join(layer.name for layer in experiment.layers)}. Networks that suit this data:")
+            for template in suiting:
+                st.button(
+                    template.title, key=f"data-network-{template.name}", type="tertiary", help=template.text,
+                    on_click=on_click(change), args=(_with(template),),
+                )  # fmt: skip
+    if st.button(
+        "Train on it",
+        help="To the page Train, with this data and this network.",
+        icon=":material/play_arrow:",
+        key="data-train",
+        type="primary",
+    ):
         st.switch_page("app_pages/train.py")
 
 
-def _starter(old: Experiment) -> Experiment:
-    """The data as it is, with the network, optimizer and batches that its kind begins with."""
-    return fitted(Experiment.starter(old.data.name).but(data=old.data, seed=old.seed))
+def _with(template: Template) -> Callable[[Experiment], Experiment]:
+    return lambda old: template.experiment(old.data).but(seed=old.seed)
 
 
 def _samples(experiment: Experiment, facts: dict) -> None:
@@ -130,7 +135,7 @@ def _batches(experiment: Experiment, facts: dict) -> None:
     st.caption(f"{facts['points']:,} training samples make {often:,} batches of {size:,}{last}, {dealt}.")
 
 
-def _setting(name: str):
+def _setting(name: str) -> Make:
     return lambda old, value: old.but(training=old.training.but(**{name: value}))
 
 

@@ -32,8 +32,10 @@ font-variant-numeric:tabular-nums}
 WIDE = {"picture": "84px", "row": "150px", "sequence": "150px", "tokens": "170px"}
 
 
-def colour(facts: dict[str, Any], target: float) -> str:
+def colour(facts: dict[str, Any], target: float | None) -> str:
     """Of the class; blue for a value above 0 and orange below, as everywhere."""
+    if target is None:
+        return "#808080"
     if facts["names"]:
         return COLOURS[int(target) % len(COLOURS)]
     return "#0072b2" if target > 0 else "#d55e00"
@@ -85,7 +87,7 @@ def _value(facts: dict[str, Any], one: dict[str, Any]) -> str:
         said = f"{name_of(facts, one['target'])}, sample {one['index']}"
         return f'<img src="{picture(value)}" alt="{said}">'
     if kind == "tokens":
-        return f"<code>{escape(''.join(facts['names'][token] for token in value))}…</code>"
+        return f"<code>{escape(''.join(facts['letters'][token] for token in value))}…</code>"
     if kind == "sequence":
         return f'<img src="{lines(value)}" alt="sequence {one["index"]}" style="image-rendering:auto">'
     shown = ", ".join("–" if number is None else f"{number:.3g}" for number in value[:6])
