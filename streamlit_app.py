@@ -7,7 +7,7 @@ import streamlit as st
 
 from playground.ui.frame import frame
 
-st.set_page_config(page_title="PyTorch Playground", layout="wide")
+st.set_page_config(page_title="PyTorch Playground", page_icon="🔵", layout="wide")  # not an icon of the net
 page = st.navigation(
     [
         st.Page("app_pages/train.py", title="Train", icon=":material/play_circle:", default=True),
@@ -24,5 +24,6 @@ page = st.navigation(
 )
 with frame():
     page.run()
-st.set_page_config(page_icon="assets/logo.svg")  # pictures come last: for them Streamlit imports NumPy
+st.set_page_config(page_icon="assets/logo.svg")  # pictures come last: for them Streamlit imports NumPy. Until then the
+# circle stands there: without it, the browser would fetch the page's icon from a server of Google's.
 st.logo("assets/wordmark.svg", size="medium")

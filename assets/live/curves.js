@@ -95,6 +95,7 @@ function drawPlot(view, context, plot, steps) {
   context.globalAlpha = 1;
   if (view.smooth) strokeAll(plot.series, steps, smoothed);
   context.restore();
+  if (view.header.now != null) markMoment(view, context, plot);
   if (view.pinned) markPinned(view, context, plot);
   if (plot.name === "Loss" && view.header.status === "diverged") markDivergence(view, context, plot, steps);
   else if (plot.name === "Loss") markFlat(view, context, plot, steps);
@@ -124,7 +125,18 @@ function markPinned({ theme, pinned }, context, { box, scales, pinned: [values] 
   if (last < 0) return;
   const x = clamp(scales.x(pinned.steps[last]), box.x, box.x + box.width);
   const y = clamp(scales.y(values[last]) - 7, box.y + 5, box.y + box.height - 5);
-  write(context, theme, "pinned", x - 2, y, { align: "right", size: 10, halo: true });
+  write(context, theme, pinned.label, x - 2, y, { align: "right", size: 10, halo: true });
+}
+
+/** Where the page looks back to: what came after it is still there, and pale. */
+function markMoment({ theme, header }, context, { box, scales }) {
+  const x = clamp(scales.x(header.step), box.x, box.x + box.width);
+  context.fillStyle = rgb(theme.background, 0.65);
+  context.fillRect(x, box.y, box.x + box.width - x, box.height);
+  fillLine(context, theme.text, x, box.y, 0, box.height);
+  const left = x > box.x + box.width / 2;
+  const words = { align: left ? "right" : "left", colour: theme.text, size: 10, weight: 600, halo: true };
+  write(context, theme, `looking back at ${formatTick(header.step)}`, x + (left ? -4 : 4), box.y + box.height - 7, words);
 }
 
 /** The index from which a curve has stayed within a narrow band until its end; -1 if it still moves. */
@@ -169,11 +181,13 @@ function buildCurveSwitches(view) {
       button.setAttribute("aria-pressed", String(Boolean(toggle())));
       schedule(view, ["curves"]);
     };
+    return button;
   };
   make("log", "Logarithmic loss axis", () => (view.logLoss = !view.logLoss));
   make("smooth", "A running mean over the curves", () => (view.smooth = !view.smooth));
-  make("pin", "Keep the present curves behind those to come", () => {
+  view.pinButton = make("pin", "Keep the present curves behind those to come", () => {
     view.pinned = view.pinned ? null : pinCurves(view);
+    view.root.dataset.pinned = view.pinned?.label ?? "";
     if (view.pinned) send(view, "pin", { what: "pin" });
     return view.pinned;
   });
@@ -183,7 +197,18 @@ function buildCurveSwitches(view) {
 function pinCurves({ arrays }) {
   if (!arrays.curve_step?.length) return null;
   const pair = (name) => [arrays[`curve_train_${name}`], arrays[`curve_val_${name}`]].map((values) => values?.slice());
-  return { steps: arrays.curve_step.slice(), loss: pair("loss"), accuracy: pair("accuracy") };
+  return { steps: arrays.curve_step.slice(), loss: pair("loss"), accuracy: pair("accuracy"), label: "pinned" };
+}
+
+/** When a run goes on from an earlier moment, its course until now stays behind the new one, to be compared. */
+function pinBeforeFork(view, fresh) {
+  const old = view.header;
+  if (old?.now == null || fresh.now != null || fresh.run !== old.run) return;
+  if (fresh.step < old.step || fresh.step === old.now) return; // begun anew, or back in the present
+  view.pinned = pinCurves(view);
+  if (view.pinned) view.pinned.label = `before the fork at ${formatTick(old.step)}`;
+  view.pinButton.setAttribute("aria-pressed", String(Boolean(view.pinned)));
+  view.root.dataset.pinned = view.pinned?.label ?? "";
 }
 
 function pressCurves(view, panel, event) {

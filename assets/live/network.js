@@ -51,6 +51,7 @@ function drawNetwork(view, panel, context) {
     drawColumnWords(view, context, place, c);
   });
   drawTraceValues(view, context, places);
+  drawPhase(view, context, places);
   drawNetworkFocus(view, context, places);
 }
 

@@ -46,6 +46,7 @@ function build(parentElement, style) {
   view.bendChoice = buildBendChoice(view);
   view.tools = buildTools(view);
   view.banner = buildBanner(view);
+  view.phases = buildPhases(view);
   view.tip = element("div", "pg-tip", root);
   view.editor = buildEditor(view);
   view.said = element("div", "pg-said", root, { "aria-live": "polite" });
@@ -116,10 +117,18 @@ function drawWith(style, { data, parentElement, setTriggerValue }) {
     view = build(parentElement, style);
     views.set(parentElement, view);
   }
-  Object.assign(view, unpack(data), { trigger: setTriggerValue });
+  view.trigger = setTriggerValue;
   const theme = readTheme(view.root);
   if (view.theme?.key !== theme.key) view.theme = theme;
+  takeIn(view, unpack(data), (fresh) => adopt(view, fresh));
+  markPhase(view);
+}
+
+function adopt(view, fresh) {
+  pinBeforeFork(view, fresh.header);
+  Object.assign(view, fresh);
   followPoints(view);
+  markPhase(view);
   if (reducedMotion.matches && view.header.status === "playing") scheduleCalmly(view);
   else schedule(view, PANELS);
 }

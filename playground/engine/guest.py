@@ -22,6 +22,8 @@ KEEP_EVERY, KEEP_SHARE = 2.0, 0.02
 """A playing run's state is kept so often, and takes no more than this share of the time."""
 DRAW_EVERY, DRAW_EVERY_RUN, DRAW_SHARE, DRAW_AT_LEAST = 0.08, 0.012, 0.05, 2.0
 """Between two pictures: at least this, this times the playing runs, no more than this share; but one each 2 s."""
+SLOW = 0.95
+"""Seconds between two steps from which the picture has time to show what a step consists of."""
 NOTICE = 3.0
 """How long a message about a lost host stands."""
 BEHIND = 0.25
@@ -221,6 +223,8 @@ class Guest:
             "epochs": self.run.experiment.training.epochs,
             "steps_per_second": self._meter.rate if self.playing else None,
         }
+        if self.playing and self.interval is not None and self.interval >= SLOW:
+            own["phases"] = True
         return pack({**header, **own}, arrays)
 
     def fail(self, error: Exception) -> str:

@@ -105,6 +105,8 @@ class Painter:
         ]
         header |= {"value_scale": self.value_scale, "worst": [], "confusion_split": None}
         header["train_points"] = self.train_points
+        if self.run.looking_back:
+            header["now"] = self.run.present_step
         if self.traced is not None:
             header["trace"] = self._trace(self.traced)
         view = {"plane": self._plane, "line": self._line, "table": self._table}[self.facts["view"]]
@@ -128,8 +130,17 @@ class Painter:
         }
 
     def _curves(self, scores: dict[str, dict[str, float | None]]) -> Arrays:
-        """Losses and accuracies, at most MAX_CURVE points, the last of them the present one."""
-        history = self.run.history
+        """Losses and accuracies, at most MAX_CURVE points, the last of them the present one.
+
+        While the run looks back they are those of its whole course.
+        """
+        history = self.run.present_history
+        if self.run.looking_back:
+            index = _spread(len(history["eval_step"]), MAX_CURVE)
+            names = {"eval_step": "curve_step"} | {
+                f"{split}_{name}": f"curve_{split}_{name}" for split in ("train", "val") for name in ("loss", "accuracy")
+            }
+            return {curve: history[name][index].astype(np.float32) for name, curve in names.items()}
         steps = history["eval_step"]
         kept = len(steps) - (len(steps) > 0 and steps[-1] == self.run.step)  # an evaluation of now would be twice there
         index = _spread(kept, MAX_CURVE - 1)

@@ -523,6 +523,11 @@ class Run:
         """The step that `look_back(None)` comes back to."""
         return self._present[0].step if self._present else self.step
 
+    @property
+    def present_history(self) -> History:
+        """The course up to `present_step`."""
+        return self._present[1] if self._present else self.history
+
     def look_back(self, step: int | None) -> None:
         """Be where the run was at the kept moment nearest to `step`, as if the rest had not happened; None comes back.
 

@@ -10,6 +10,13 @@ from playground.ui.session import handle
 LESSON = "lesson"
 """The word of the address bar that names the open lesson."""
 TRAIN = "app_pages/train.py"
+COMPACT = """<style>
+.st-key-lesson { padding: 0.25rem 0.8rem 0.4rem }
+.st-key-lesson p { font-size: 0.92rem; line-height: 1.35 }
+.st-key-lesson [data-testid="stButtonGroup"] button { padding-top: 0.1rem; padding-bottom: 0.1rem; min-height: 1.7rem }
+@media (max-width: 640px) { .st-key-lesson > div > .stHorizontalBlock { flex-wrap: wrap } }
+</style>"""
+"""With the question above them, the layers' cards are still on one screen with the run."""
 
 
 def lesson_cards() -> None:
@@ -58,14 +65,22 @@ def lesson_panel() -> None:
                 help="Closes the lesson; the experiment stays.",
                 on_click=_close,
             )
-        given = st.pills(
-            "Your answer",
-            range(len(lesson.choices)),
-            format_func=lambda number: lesson.choices[number],
-            key=f"lesson-answer-{lesson.name}",
-            label_visibility="collapsed",
-        )
-        st.markdown(_reply(lesson, given))
+        answer = f"lesson-answer-{lesson.name}"
+        told = _told(lesson, st.session_state.get(answer))
+        with st.container(horizontal=True, vertical_alignment="center", gap="small"):
+            given = st.pills(
+                "Your answer",
+                range(len(lesson.choices)),
+                format_func=lambda number: lesson.choices[number],
+                key=answer,
+                label_visibility="collapsed",
+                width="content",
+            )
+            if not told:
+                st.markdown(_reply(lesson, given))
+        if told:
+            st.markdown(_reply(lesson, given))
+    st.html(COMPACT)
 
 
 def _close() -> None:
@@ -76,6 +91,11 @@ def _after(lesson: Lesson) -> Lesson | None:
     names = list(LESSONS)
     place = names.index(lesson.name) + 1
     return LESSONS[names[place]] if place < len(names) else None
+
+
+def _told(lesson: Lesson, given: int | None) -> bool:
+    """Whether what is to be noticed is said, which takes lines of its own."""
+    return given is not None and lesson.notice in _reply(lesson, given)
 
 
 def _reply(lesson: Lesson, given: int | None) -> str:
