@@ -138,7 +138,9 @@ class Painter:
         if self.run.looking_back:
             index = _spread(len(history["eval_step"]), MAX_CURVE)
             names = {"eval_step": "curve_step"} | {
-                f"{split}_{name}": f"curve_{split}_{name}" for split in ("train", "val") for name in ("loss", "accuracy")
+                f"{split}_{name}": f"curve_{split}_{name}"
+                for split in ("train", "val")
+                for name in ("loss", "accuracy")
             }
             return {curve: history[name][index].astype(np.float32) for name, curve in names.items()}
         steps = history["eval_step"]

@@ -45,9 +45,12 @@ def lesson_panel() -> None:
     lesson = LESSONS.get(st.query_params.get(LESSON, ""))
     if lesson is None:
         return
+    answer = f"lesson-answer-{lesson.name}"
+    told = _told(lesson, st.session_state.get(answer))
     with st.container(border=True, gap="xxsmall", key="lesson"):
         with st.container(horizontal=True, vertical_alignment="center", wrap=False, gap="small"):
-            st.markdown(f":material/school: **{lesson.title}** · {lesson.question}", width="stretch")
+            words = _reply(lesson, st.session_state.get(answer)) if told else lesson.question
+            st.markdown(f":material/school: **{lesson.title}** · {words}", width="stretch")
             following = _after(lesson)
             if following is not None:
                 st.page_link(
@@ -65,8 +68,6 @@ def lesson_panel() -> None:
                 help="Closes the lesson; the experiment stays.",
                 on_click=_close,
             )
-        answer = f"lesson-answer-{lesson.name}"
-        told = _told(lesson, st.session_state.get(answer))
         with st.container(horizontal=True, vertical_alignment="center", gap="small"):
             given = st.pills(
                 "Your answer",
@@ -78,8 +79,6 @@ def lesson_panel() -> None:
             )
             if not told:
                 st.markdown(_reply(lesson, given))
-        if told:
-            st.markdown(_reply(lesson, given))
     st.html(COMPACT)
 
 
@@ -94,7 +93,7 @@ def _after(lesson: Lesson) -> Lesson | None:
 
 
 def _told(lesson: Lesson, given: int | None) -> bool:
-    """Whether what is to be noticed is said, which takes lines of its own."""
+    """Whether what is to be noticed is said, which takes the question's place."""
     return given is not None and lesson.notice in _reply(lesson, given)
 
 

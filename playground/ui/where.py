@@ -9,7 +9,7 @@ ALONE = "There is no accelerator here, so everything runs on the CPU. The page D
 HELP = "Where the run computes. It goes on from where it is; the line under the picture says where its tensors are."
 
 
-def device_choice(width: int = 110) -> None:
+def device_choice(width: int = 96) -> None:
     """A select box over the devices of the training hosts; another choice moves the run there."""
     run, here = handle(), engine().devices or ["cpu"]
     key = f"{CHOICE}-{len(here)}"  # the hosts say only after a while what is there

@@ -9,7 +9,7 @@ from playground.lessons import LESSONS
 from playground.spec import Experiment
 from playground.training import Run
 
-SMALL = "?v=1&data=circle.60&net=Linear.3~Tanh~Linear.1&loss=BCEWithLogitsLoss&opt=SGD.0.1"
+SMALL = "?v=1&data=circle.60&net=Linear.3~Tanh~Linear.1&loss=BCEWithLogitsLoss&opt=SGD.0.1&batch=1"
 
 
 def pixels(page, panel: str) -> str:
@@ -95,16 +95,16 @@ def test_at_one_step_a_second_the_phases_come_in_turn(visit):
         }"""
     )
     click(page, "play")
-    wait_for(page, lambda: int(state(page)["step"]) >= 3)
+    wait_for(page, lambda: int(state(page)["step"]) >= 4)
     click(page, "play")
     wait_for(page, lambda: state(page)["status"] == "ready")
     assert state(page).get("phase", "") == ""
     seen = page.evaluate("window.pgPhases")
     names = [name for name, _ in seen]
-    first = names.index("forward")
-    assert names[first : first + 4] == ["forward", "loss", "backward", "update"]
-    steps = [step for _, step in seen[first : first + 4]]
-    assert len(set(steps)) == 1, "until the update, the page is that of the step before"
+    turns = [k for k in range(len(names)) if names[k : k + 4] == ["forward", "loss", "backward", "update"]]
+    assert turns, names
+    steps = {step for _, step in seen[turns[-1] : turns[-1] + 4]}
+    assert len(steps) == 1, "until the update is shown, the page is that of the step before"
 
 
 def test_who_wants_less_motion_sees_no_phases(visit):
