@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from .activations import log_softmax, sigmoid, softplus
+from .activations import log_softmax
 from .core import as_float
 
 REDUCTIONS = ("none", "mean", "sum")
@@ -216,10 +216,13 @@ class BCEWithLogitsLoss(_Elementwise):
         return super().forward(input, target)
 
     def f(self, x: np.ndarray, t: np.ndarray) -> np.ndarray:
-        return (1 - t) * softplus(x) + self._positive(t) * softplus(-x)
+        tail = np.log1p(np.exp(-np.abs(x)))  # softplus(x) is max(x, 0) and this, softplus(-x) is max(-x, 0) and this
+        return (1 - t) * (np.maximum(x, 0) + tail) + self._positive(t) * (np.maximum(-x, 0) + tail)
 
     def df(self, x: np.ndarray, t: np.ndarray) -> np.ndarray:
-        return (1 - t) * sigmoid(x) - self._positive(t) * sigmoid(-x)
+        z = np.exp(-np.abs(x))  # σ(x) is 1 / (1 + z) on one side of 0 and z / (1 + z) on the other
+        above, below = np.where(x >= 0, 1, z), np.where(x <= 0, 1, z)
+        return ((1 - t) * (above / (1 + z))) - self._positive(t) * (below / (1 + z))
 
     def _positive(self, t: np.ndarray) -> np.ndarray:
         return t if self.pos_weight is None else self.pos_weight.astype(t.dtype) * t

@@ -15,7 +15,7 @@ from torch import Tensor
 from playground import scratch
 from playground.spec import Experiment
 from playground.training import metrics
-from playground.training.run import EVALUATION_BYTES, Run
+from playground.training.run import Run
 from playground.twins import Twin, network_twin
 
 
@@ -81,14 +81,22 @@ class NumpyRun(Run):
     def where(self) -> str:
         return "cpu, NumPy"
 
+    def evaluate(self) -> dict[str, dict[str, float | None]]:
+        """As `Run.evaluate`; torch's network need not change its mode for it."""
+        return {
+            "train": self._score(self.x_train, self.t_train, self.y_train),
+            "val": self._score(self.x_val, self.t_val, self.y_val),
+        }
+
     def _score(self, x: Tensor, targets: Tensor, labels: Tensor) -> dict[str, float | None]:
         if not len(x):
             return {"loss": None, "accuracy": None, "r2": None}
         network, entry, classes = self.twin.model, self.experiment.loss.entry, self.experiment.data.classes
         network.eval()
-        memory = sum(report.memory for report in self.experiment.outline())
-        rows = max(1, EVALUATION_BYTES // max(1, 8 * memory))  # windows of a convolution are copied out
-        output = np.concatenate([network.forward(part.numpy()) for part in x.split(rows)])
+        rows = self._rows_at_once(copies=8)  # windows of a convolution are copied out
+        parts = [x] if rows >= len(x) else x.split(rows)
+        outputs = [network.forward(part.numpy()) for part in parts]
+        output = outputs[0] if len(outputs) == 1 else np.concatenate(outputs)
         network.train()
         given = torch.from_numpy(output)
         return {

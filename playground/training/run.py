@@ -88,6 +88,7 @@ class Run:
         self.status, self.message = "ready", ""
         self.history, self.timeline = History(), Timeline()
         self._present: tuple[Moment, History] | None = None
+        self._memory: int | None = None
         self._build_optimizer()
         self._look()
         self._keep_checkpoint()
@@ -170,9 +171,14 @@ class Run:
 
     def _outputs(self, x: Tensor) -> Tensor:
         """What the network gives for all of x, in parts that fit the memory."""
-        memory = sum(report.memory for report in self.experiment.outline())
-        rows = max(1, EVALUATION_BYTES // max(1, memory))
+        rows = self._rows_at_once()
         return self.model(x) if rows >= len(x) else torch.cat([self.model(part) for part in x.split(rows)])
+
+    def _rows_at_once(self, copies: int = 1) -> int:
+        """Samples that are evaluated together, if every value of the network is held so many times."""
+        if self._memory is None:
+            self._memory = sum(report.memory for report in self.experiment.outline())
+        return max(1, EVALUATION_BYTES // max(1, copies * self._memory))
 
     def _as_inputs(self, x: np.ndarray) -> Tensor:
         return torch.tensor(x, dtype=self.x_train.dtype, device=self.device)
