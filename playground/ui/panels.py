@@ -25,7 +25,8 @@ NO_SCHEDULE = "constant"
 ENGINES = {"torch": "PyTorch", "numpy": "NumPy from scratch"}
 WHY_NUMPY = (
     "On small networks NumPy does about four times the steps, and a bare step is some ten times faster: 99 % of "
-    "PyTorch's eager step on a tiny net is dispatch, not arithmetic. The curve is the same to float32 rounding. The code below stays PyTorch's."
+    "PyTorch's eager step on a tiny net is dispatch, not arithmetic. The curve is the same to float32 rounding. "
+    "The code below stays PyTorch's."
 )
 
 
