@@ -14,7 +14,7 @@ live_code()
 @st.fragment(run_every=0.1 if playing else None)
 def picture() -> None:
     seq = st.session_state.get("seq", int(st.query_params.get("seq", 50)))
-    st.session_state.seq = seq + 1
+    st.session_state.seq = seq + playing  # a press in the picture draws the same snapshot again
     live_view(snapshot(kind, seq), key="live")
 
 
