@@ -7,7 +7,7 @@ that any of them knows.
 import torch
 from torch import Tensor, nn
 
-__all__ = ["GRU", "LSTM", "RNN", "PositionalEncoding", "Residual", "SelfAttention"]
+__all__ = ["GRU", "LSTM", "RNN", "Custom", "PositionalEncoding", "Residual", "SelfAttention"]
 
 
 class RNN(nn.RNN):
@@ -135,3 +135,35 @@ class Residual(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return self.body(x) + self.shortcut(x)
+
+
+class Custom(nn.Module):
+    """A formula in x, applied to each number.
+
+    f: the formula as it was typed. steps: the same as a list, first to last: ("input",), ("constant", number), or the
+    name of an operation and the places of the steps that it takes.
+    """
+
+    def __init__(self, f: str, steps: tuple[tuple, ...]):
+        super().__init__()
+        self.f, self.steps = f, steps
+
+    def forward(self, x: Tensor) -> Tensor:
+        operations = {
+            "add": torch.add, "sub": torch.sub, "mul": torch.mul, "div": torch.div, "pow": torch.pow, "neg": torch.neg,
+            "sin": torch.sin, "cos": torch.cos, "tan": torch.tan, "tanh": torch.tanh, "exp": torch.exp,
+            "log": torch.log, "sqrt": torch.sqrt, "abs": torch.abs, "relu": torch.relu, "sigmoid": torch.sigmoid,
+            "softplus": nn.functional.softplus, "max": torch.maximum, "min": torch.minimum,
+        }  # fmt: skip
+        values: list[Tensor] = []
+        for name, *given in self.steps:
+            if name == "input":
+                values.append(x)
+            elif name == "constant":
+                values.append(x.new_tensor(given[0]))
+            else:
+                values.append(operations[name](*(values[place] for place in given)))
+        return values[-1]
+
+    def extra_repr(self) -> str:
+        return self.f

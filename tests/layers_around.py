@@ -37,6 +37,8 @@ def another(param: Param):
         return not param.default
     if param.choices:
         return next((choice for choice in param.choices if choice != param.default), param.default)
+    if param.kind == "expression":
+        return "max(x, 0.1*x) - exp(-x**2)"
     if param.kind == "pair":
         return tuple(number * 0.9 for number in param.default)
     if param.kind == "sizes":

@@ -32,6 +32,8 @@ def values(param: Param) -> st.SearchStrategy:
         return st.booleans()
     if param.kind == "choice":
         return st.sampled_from(param.choices)
+    if param.kind == "expression":
+        return st.sampled_from(["x", "x*x", "max(x, 0.1*x) - 1.", "a_b = sin(x)\na_b**2 / 3", "softplus(x)"])
     if param.default is None:
         return st.none()
     if param.kind == "sizes":

@@ -16,7 +16,10 @@ SAMPLES = 16
 
 def activations() -> list[str]:
     """The activations of the catalog, and none at all."""
-    return ["none", *(name for name, entry in LAYERS.items() if entry.role == "activation" and name != "Softmax")]
+    return [
+        "none",
+        *(name for name, entry in LAYERS.items() if entry.role == "activation" and entry.twin and name != "Softmax"),
+    ]
 
 
 @dataclass(frozen=True)

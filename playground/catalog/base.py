@@ -4,12 +4,19 @@ Entries name what they stand for (`"torch.nn.Linear"`) and import neither torch 
 its controls and check every limit before either is loaded.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
 Value = int | float | bool | str | tuple[float, ...] | None
-Kind = Literal["int", "float", "bool", "choice", "pair", "sizes"]
+Kind = Literal["int", "float", "bool", "choice", "pair", "sizes", "expression"]
+ESCAPES = {
+    "_": "__", ".": "_f", "+": "_p", "-": "_m", "*": "_t", "/": "_d", "(": "_o", ")": "_c", ",": "_k", "=": "_e",
+    " ": "_s", "\n": "_n", "\t": "_i",
+}  # fmt: skip
+"""Characters of an expression as the address bar has them, which needs none of them escaped."""
+UNESCAPES = {escaped: character for character, escaped in ESCAPES.items()}
 MOST_SIZES = 4
 """Numbers in an argument of kind 'sizes'."""
 
@@ -20,7 +27,8 @@ class Param:
 
     `low` and `high` are inclusive and hold for each number of a `pair` and of `sizes` (up to 4 whole numbers).
     `scale="log"` asks for a slider over orders of magnitude; `choices` belong to `kind="choice"`, and to numbers picked
-    from a list. A number whose default is None may be left out: it then follows from something else.
+    from a list; an `expression` is a typed formula in x, applied to each number. A number whose default is None may be
+    left out: it then follows from something else.
     """
 
     name: str
@@ -52,6 +60,8 @@ class Param:
                 raise ValueError(f"{place} is {_short(value)}; it takes two numbers.")
             first, second = (self._number(number, place) for number in value)
             return (float(first), float(second))
+        if self.kind == "expression":
+            return _formula(value, place)
         if self.kind == "sizes":
             if not isinstance(value, tuple | list) or not 1 <= len(value) <= MOST_SIZES:
                 raise ValueError(f"{place} is {_short(value)}; it takes 1 to {MOST_SIZES} whole numbers.")
@@ -76,6 +86,8 @@ class Param:
             return "1" if value else "0"
         if isinstance(value, tuple):
             return "_".join(repr(number) for number in value)
+        if self.kind == "expression":
+            return "".join(ESCAPES.get(character, character) for character in str(value))
         return repr(value) if isinstance(value, float) else str(value)
 
     def from_text(self, text: str, where: str) -> Value:
@@ -96,6 +108,8 @@ class Param:
                 value = tuple(float(part) for part in text.split("_"))
             elif self.kind == "sizes":
                 value = tuple(int(part) for part in text.split("_"))
+            elif self.kind == "expression":
+                value = re.sub("_(.?)", lambda found: UNESCAPES.get(found[0], found[0]), text)
             elif self.kind == "choice":
                 value = next((choice for choice in self.choices if str(choice) == text), text)
         except ValueError:
@@ -161,6 +175,29 @@ class Entry:
             for param, part in zip(self.params, texts, strict=False)
             if part
         }
+
+
+def _formula(value: Any, place: str) -> str:
+    """`value` as it was typed, if it is a formula in x alone that works on each number by itself."""
+    from playground.autograd.expression import (  # brings NumPy along, which nothing else here does
+        ExpressionError,
+        parse,
+    )
+
+    if not isinstance(value, str):
+        raise ValueError(f"{place} is {_short(value)}; it takes a formula in x.")
+    try:
+        program = parse(value)
+    except ExpressionError as error:
+        raise ValueError(f"{place}: {str(error).rstrip('.')}.") from None
+    if others := [name for name in program.names if name != "x"]:
+        raise ValueError(f"{place}: {others[0]} has no value here; the only variable is x.")
+    if not program.names:
+        raise ValueError(f"{place}: {_short(value)} does not depend on x; write a formula in x.")
+    mixing = [step.op for step in program.steps if step.op in ("sum", "mean", "detach", "no_grad")]
+    if mixing:
+        raise ValueError(f"{place}: {mixing[0]} does not work on each number by itself; leave it out.")
+    return value
 
 
 def _listed(choices: tuple[Value, ...]) -> str:

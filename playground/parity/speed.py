@@ -178,7 +178,11 @@ def aspects() -> Iterator[dict[str, Any]]:
         *(f"SGD {_micro(a)}, Adam {_micro(b)}" for a, b in zip(sgd, adam, strict=True)),
     )
     for aspect, names, written in (
-        ("Activations", [n for n, e in LAYERS.items() if e.role == "activation"], ("f(x) and df(x, y)", "nn.Tanh()")),
+        (
+            "Activations",
+            [n for n, e in LAYERS.items() if e.role == "activation" and e.twin],
+            ("f(x) and df(x, y)", "nn.Tanh()"),
+        ),
         ("Losses", list(LOSSES), ("f(x, t) and df(x, t)", "nn.MSELoss()")),
     ):
         gaps = []
@@ -199,7 +203,7 @@ def aspects() -> Iterator[dict[str, Any]]:
 
 def aspect_count() -> int:
     """How many things `aspects` yields."""
-    return 8 + sum(entry.role == "activation" for entry in LAYERS.values()) + len(LOSSES)
+    return 8 + sum(entry.role == "activation" and entry.twin for entry in LAYERS.values()) + len(LOSSES)
 
 
 def _row(aspect: str, ours: str, theirs: str, our_number: str, their_number: str) -> dict[str, Any]:

@@ -35,6 +35,9 @@ def param_control(
     elif param.kind == "choice":
         show(key, value)
         st.selectbox(label, param.choices, format_func=str, on_change=on(key, make), **shown)
+    elif param.kind == "expression":
+        show(key, value)
+        st.text_input(label, on_change=on(key, make), **shown)
     elif param.kind == "sizes":
         _sizes_control(value, make, label, shown, on)
     elif param.default is None:

@@ -86,7 +86,36 @@ def _residual(args: Args, given: Given, inside: Shape) -> Plan:
     )
 
 
+def _custom(args: Args, given: Given) -> Plan:
+    from playground.autograd.expression import parse  # brings NumPy along, which nothing else here does
+
+    program = parse(args["f"])
+    assert program.output == len(program.steps) - 1, "the last step is the result"
+    steps = tuple((step.op, step.value) if step.op == "constant" else (step.op, *step.args) for step in program.steps)
+    count = product(given.shape) * sum(bool(step.args) for step in program.steps)
+    return Plan(given.shape, {"f": args["f"], "steps": steps}, kept=count, formula="each number by itself")
+
+
 BLOCKS = (
+    LayerEntry(
+        "Custom",
+        "playground.modules.Custom",
+        (
+            Param(
+                "f",
+                "expression",
+                "x * sigmoid(1.5 * x)",
+                help="A formula in x: + - * / **, sin, exp, relu, max(a, b) ...",
+            ),
+        ),
+        r"f(x)",
+        "An activation of your own, typed as a formula; torch differentiates it like any other.",
+        "https://docs.pytorch.org/docs/stable/notes/extending.html",
+        label="custom activation",
+        twin=False,
+        plan=_custom,
+        positional=2,
+    ),
     LayerEntry(
         "Residual",
         "playground.modules.Residual",
