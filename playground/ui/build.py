@@ -31,7 +31,7 @@ TRAIN = "app_pages/train.py"
 
 def build_page() -> None:
     """Everything on the page but its address."""
-    experiment = session.experiment()
+    experiment = session.experiment(drafting=True)
     _remember(experiment)
     reports, mistake = outlined(experiment)
     problems = session.open_findings()

@@ -14,7 +14,7 @@ from playground.ui.autograd_graph import graph_code
 from playground.ui.autograd_graph import graph_view as graph_drawing
 from playground.ui.build_flow import component
 from playground.ui.frame import dark
-from playground.ui.session import handle, on_change, show
+from playground.ui.session import catch_up, handle, on_change, show
 from playground.ui.teaching import locked
 
 WAITING = "The training process is starting; its numbers come in a moment."
@@ -136,6 +136,7 @@ def _range(layer: dict[str, Any]) -> str:
 
 def _asked(experiment: Experiment, question: str, **arguments: Any) -> dict[str, Any] | None:
     """What the run in its host says about itself, or a sentence on the page."""
+    catch_up()
     run = handle()
     if run.experiment != experiment:
         st.info(BROKEN, icon=":material/info:")

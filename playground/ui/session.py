@@ -25,6 +25,7 @@ MISTAKE = "mistake"
 SHOWN = "shown"
 CLICKED = "clicked"
 REPLACED = "replaced"
+DRAFTING, BEHIND = "drafting", "behind"
 LATE_SECONDS = 5.0
 """How late a message of the browser may come; within it, the address before the last one was not typed."""
 SPEED = "speed"
@@ -42,17 +43,21 @@ def engine() -> Engine:
     return Engine(delay=FIRST_PAGE)
 
 
-def experiment() -> Experiment:
+def experiment(drafting: bool = False) -> Experiment:
     """The visitor's experiment: what the widgets have made of it, or what the address bar says if that was changed.
 
-    An address without any word of an experiment says nothing: so it is after a visit to another page.
+    An address without any word of an experiment says nothing: so it is after a visit to another page. On a page that
+    is `drafting` the run does not follow every change at once, but when it is asked for (`catch_up`) or elsewhere.
     """
+    st.session_state[DRAFTING] = drafting
     if EXPERIMENT not in st.session_state:
         _open_address(_words())
     acted = st.session_state.pop(CLICKED, False)  # before the widgets are looked at: a click may have changed them too
     acted = _take_changes() or acted
     if not acted and _address_was_changed():
         _open_address(_words())
+    if not drafting:
+        catch_up()
     return st.session_state[EXPERIMENT]
 
 
@@ -149,16 +154,34 @@ def change(make: Change) -> None:
 
 
 def _adopt(new: Experiment) -> None:
-    """Take over an experiment: the run goes on with it, starts anew, or waits until it fits."""
-    old, run = st.session_state[EXPERIMENT], handle()
+    """Take over an experiment, the run with it or later."""
+    if st.session_state.get(DRAFTING):
+        st.session_state[BEHIND] = True
+    else:
+        _follow(new)
+    if new != st.session_state[EXPERIMENT]:
+        st.session_state[EXPERIMENT] = new
+
+
+def _follow(new: Experiment) -> None:
+    """The run goes on with the experiment, starts anew, or waits until it fits."""
+    run = handle()
     if any(finding.fatal for finding in findings(new)):
         run.pause()
     elif needs_reset(run.experiment, new):
         run.open(new)
     elif run.experiment != new:
         run.update(new)
-    if new != old:
-        st.session_state[EXPERIMENT] = new
+
+
+def catch_up() -> None:
+    """Have the run follow what was drafted without it."""
+    if not st.session_state.pop(BEHIND, False):
+        return
+    try:
+        _follow(st.session_state[EXPERIMENT])
+    except ValueError as error:
+        st.session_state[MISTAKE] = str(error)
 
 
 def open_findings() -> list[Finding]:

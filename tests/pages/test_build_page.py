@@ -235,6 +235,23 @@ def test_train_it_goes_to_train_with_the_same_experiment(open_page):
     assert app.session_state[EXPERIMENT] == built
 
 
+def test_the_run_follows_a_draft_when_it_is_asked_for(open_page):
+    app = open_page(net="Linear.4~Tanh~Linear.1")
+    show(app, "One sample")
+    app.session_state["build-tab"] = "Layer"
+    app.number_input(key="layer-0-out_features").set_value(5).run()
+    built, run = app.session_state[EXPERIMENT], app.session_state[HANDLE]
+    assert (built.layers[0]["out_features"], run.experiment.layers[0]["out_features"]) == (5, 4)
+    show(app, "One sample")
+    assert run.experiment == built
+    app.session_state["build-tab"] = "Layer"
+    app.number_input(key="layer-0-out_features").set_value(6).run()
+    assert run.experiment == built
+    app.switch_page("app_pages/train.py").run()
+    assert not app.exception
+    assert run.experiment == app.session_state[EXPERIMENT] != built
+
+
 def test_what_was_changed_on_train_can_be_taken_back_here(open_page):
     app = open_page()
     app.switch_page("app_pages/train.py").run()
