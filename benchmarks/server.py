@@ -14,7 +14,7 @@ from types import TracebackType
 from benchmarks.machine import stop
 
 ROOT = Path(__file__).resolve().parents[1]
-APP = ROOT / "streamlit_app.py"
+APP, ASGI_APP = ROOT / "streamlit_app.py", ROOT / "asgi_app.py"
 
 
 def free_port() -> int:

@@ -4,6 +4,7 @@ import random
 import statistics
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from playwright.sync_api import Browser
@@ -12,7 +13,7 @@ from benchmarks.bare import BareLoop, Pace
 from benchmarks.browser import Seen, TrainPage
 from benchmarks.machine import Usage, hosts, processes
 from benchmarks.report import Row, per_second, percentile, spread
-from benchmarks.server import Server
+from benchmarks.server import APP, Server
 from playground.spec import Experiment
 
 MEGABYTE = 1e6
@@ -40,6 +41,7 @@ class Plan:
     class_warmup: float = 4.0
     class_seconds: float = 10.0
     bare_seconds: float = 4.0
+    app: Path = APP
 
 
 QUICK = Plan(

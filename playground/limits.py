@@ -1,6 +1,7 @@
 """How much one visitor may ask for, in one place.
 
-Every limit can be set by an environment variable: `PLAYGROUND_MAX_UNITS=64 streamlit run streamlit_app.py`.
+Every limit can be set by an environment variable: `PLAYGROUND_MAX_UNITS=64 streamlit run streamlit_app.py`, and all of
+them at once by a preset: `PLAYGROUND_PRESET=public`.
 """
 
 import os
@@ -44,17 +45,23 @@ class Limits:
     kept_total: int = 20_000  # runs that are kept for all visitors together
     kept_bytes: int = 64_000  # of one kept run
     max_checkpoint: int = 64 * 2**20  # bytes of a file of weights that is loaded
+    max_playing: int = 0  # runs that train at once, the others wait in line; 0 means all
+    max_steps_per_second: int = 0  # of one run; 0 means as fast as it goes
+    heavy_jobs: int = 64  # races, sweeps, comparisons under way at once in one worker, for all visitors together
     hosts: int = 0  # worker processes; 0 means one per core, at least two
     runs_per_host: int = 100  # runs that one worker process holds
 
     @classmethod
     def from_environment(cls, environment: "os._Environ[str] | dict[str, str]" = os.environ) -> "Limits":
-        """The defaults, overridden by PLAYGROUND_* variables.
+        """The preset that PLAYGROUND_PRESET names, overridden by the other PLAYGROUND_* variables.
 
         Raises:
-            ValueError: a variable is not a whole number, or is negative.
+            ValueError: there is no such preset, or a variable is not a whole number, or is negative.
         """
-        values = {}
+        preset = environment.get("PLAYGROUND_PRESET", "laptop")
+        if preset not in PRESETS:
+            raise ValueError(f"PLAYGROUND_PRESET is {preset!r}; it must be {' or '.join(PRESETS)}.")
+        values = dict(PRESETS[preset])
         for field in fields(cls):
             variable = f"PLAYGROUND_{field.name.upper()}"
             text = environment.get(variable)
@@ -65,5 +72,24 @@ class Limits:
             values[field.name] = int(text)
         return cls(**values)
 
+
+PRESETS: dict[str, dict[str, int]] = {
+    "laptop": {},
+    "public": {
+        "max_layers": 16,
+        "max_units": 256,
+        "max_parameters": 200_000,
+        "max_samples": 2_000,
+        "max_batch": 1_000,
+        "max_epochs": 20_000,
+        "max_playing": 60,
+        "max_steps_per_second": 1_000,
+        "max_sweep_points": 200_000,
+        "max_sweep_work": 100_000_000,
+        "max_sweep_loop": 50_000,
+        "heavy_jobs": 8,
+    },
+}
+"""What the defaults become: one person on a laptop may have them all, strangers on a public server less."""
 
 LIMITS = Limits.from_environment()

@@ -2,7 +2,8 @@
 
 const decoder = new TextDecoder();
 
-function unpack(bytes) {
+/** Arrays that `header.kept` names have not changed since the picture `before`. */
+function unpack(bytes, before = {}) {
   const { buffer } = bytes.slice(); // a copy starts at 0: float arrays must lie at multiples of 4
   const length = new DataView(buffer).getUint32(0, true);
   const header = { columns: [], classes: [], ...JSON.parse(decoder.decode(new Uint8Array(buffer, 4, length))) };
@@ -12,6 +13,7 @@ function unpack(bytes) {
     const Kind = dtype === "f4" ? Float32Array : Uint8Array;
     arrays[name] = Object.assign(new Kind(buffer, 4 + length + offset, count), { shape });
   }
+  for (const name of header.kept ?? []) arrays[name] = before[name];
   return { header, arrays };
 }
 

@@ -50,6 +50,7 @@ function build(parentElement, style) {
   view.tip = element("div", "pg-tip", root);
   view.editor = buildEditor(view);
   view.said = element("div", "pg-said", root, { "aria-live": "polite" });
+  document.addEventListener("visibilitychange", () => view.header && view.root.isConnected && followStream(view));
   new ResizeObserver(() => schedule(view, PANELS)).observe(root);
   return view;
 }
@@ -120,8 +121,13 @@ function drawWith(style, { data, parentElement, setTriggerValue }) {
   view.trigger = setTriggerValue;
   const theme = readTheme(view.root);
   if (view.theme?.key !== theme.key) view.theme = theme;
-  takeIn(view, unpack(data), (fresh) => adopt(view, fresh));
-  markPhase(view);
+  const picture = unpack(data);
+  const { seq, run } = view.streaming ? view.header : {}; // the stream is ahead of the page
+  if (picture.header.run !== run || picture.header.seq > seq || picture.header.status !== "playing") {
+    takeIn(view, picture, (fresh) => adopt(view, fresh));
+    markPhase(view);
+  } else schedule(view, PANELS);
+  followStream(view);
 }
 
 function adopt(view, fresh) {

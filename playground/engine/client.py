@@ -16,16 +16,19 @@ from types import SimpleNamespace
 from typing import Any
 
 from playground.engine.handle import LEASE, PATIENCE, REVIVING, STARTING, Handle
+from playground.engine.line import Line
 from playground.engine.link import Answer, HostLost, Link
 from playground.engine.snapshot import Snapshot
 from playground.engine.wire import Part
 from playground.limits import LIMITS
 from playground.spec import Experiment
 
-__all__ = ["Engine", "Handle", "Snapshot"]
+__all__ = ["Engine", "Handle", "Snapshot", "the_engine"]
 
-COLLECT_EVERY = 0.08
+COLLECT_EVERY = 0.09
 """Seconds between two collections, which serve all visitors together."""
+PICTURES, SLOWEST = 60.0, 1.0
+"""Pictures per second of all playing runs together, and the most seconds between two of one run."""
 HUNG = 60.0
 """Seconds after which a ready host that does not answer a collection is ended and replaced."""
 MAX_LOSSES, LOSSES_WITHIN = 3, 60.0
@@ -53,6 +56,9 @@ class Engine:
         self._lock = threading.Lock()  # of the three above
         self._changed = threading.Condition()  # a host has become ready, or was lost
         self._handles: weakref.WeakValueDictionary[str, Handle] = weakref.WeakValueDictionary()
+        self._tokens: weakref.WeakValueDictionary[str, Handle] = weakref.WeakValueDictionary()
+        self.line = Line(self)
+        self.streaming = False
         self._bell: queue.SimpleQueue[tuple[str, SimpleNamespace] | None] = queue.SimpleQueue()
         self._asleep, self._closing = False, False
         self._start_hosts()
@@ -73,7 +79,7 @@ class Engine:
                 yet, the sentence comes as a snapshot with the status 'failed'.)
         """
         handle = Handle(self, experiment, state)
-        self._handles[handle.id] = handle
+        self._handles[handle.id] = self._tokens[handle.token] = handle
         with handle._order:
             opening = self.house(handle, patient=True)
         if opening is not None:
@@ -101,20 +107,48 @@ class Engine:
         with self._changed:
             return self._changed.wait_for(there, timeout)
 
+    def find(self, token: str) -> Handle | None:
+        """The run with this token, if there still is one."""
+        return self._tokens.get(token)
+
+    @property
+    def pace(self) -> float:
+        """Seconds between two pictures of a playing run: more for everybody, the more runs play."""
+        now = time.monotonic()
+        playing = sum(handle._playing and handle._lease_end > now for handle in list(self._handles.values()))
+        return min(SLOWEST, max(COLLECT_EVERY, playing / PICTURES))
+
     def health(self) -> dict[str, Any]:
-        """Hosts (pid, alive, ready, open runs, playing ones; None where a host does not answer) and totals."""
+        """The hosts and totals.
+
+        Each host has pid, alive, ready, and what it answers (None where it does not): runs, playing, memory (bytes),
+        and the longest seconds that a run has lately waited for its slice. `well` is False once no host can be started.
+        """
         links = self._alive()
         asked = [link.request("health") if link.ready.is_set() else None for link in links]
         end, hosts = time.monotonic() + 1.0, []
         for link, future in zip(links, asked, strict=True):
-            counts: dict[str, Any] = {"runs": None, "playing": None}
+            counts: dict[str, Any] = {"runs": None, "playing": None, "memory": None, "wait": None}
             if future is not None:
                 with contextlib.suppress(HostLost, TimeoutError):
                     answer = future.result(max(0.0, end - time.monotonic()))
                     counts = {name: answer[name] for name in counts}
             hosts.append({"pid": link.pid, "alive": link.alive, "ready": link.ready.is_set(), **counts})
         totals = {name: sum(host[name] or 0 for host in hosts) for name in ("runs", "playing")}
-        return {"hosts": hosts, "handles": len(self._handles), **totals}
+        handles, now = list(self._handles.values()), time.monotonic()
+        return {
+            "hosts": hosts,
+            "handles": len(handles),
+            "watched": sum(handle._lease_end > now for handle in handles),
+            "in_line": len(self.line),
+            "steps_per_second": sum(
+                handle.snapshot.header["steps_per_second"] or 0.0
+                for handle in handles
+                if handle._playing and handle._lease_end > now
+            ),
+            "well": not self._closing and (bool(links) or self._failed_starts < MAX_FAILED_STARTS),
+            **totals,
+        }
 
     def shutdown(self) -> None:
         """Ends all processes. Snapshots can still be read."""
@@ -140,7 +174,7 @@ class Engine:
                 handle._announce("starting", STARTING)
             handle._home.link = link
             patient = patient and link.ready.is_set()
-            opening = handle._send_open(link, handle.experiment, handle._kept, patient, handle.playing, lost)
+            opening = handle._send_open(link, handle.experiment, handle._kept, patient, handle._playing, lost)
             if link.alive:  # otherwise it died unseen by `_on_lost`, before it was this run's home
                 self._start_hosts()
                 return opening if patient else None
@@ -156,6 +190,7 @@ class Engine:
     def forget(self, handle: Handle) -> None:
         """The handle is closed while somebody still holds it."""
         self._handles.pop(handle.id, None)
+        self._tokens.pop(handle.token, None)
 
     def wake(self) -> None:
         """Somebody looks at a run."""
@@ -261,6 +296,7 @@ class Engine:
         """Asks the hosts for news while anybody looks, and closes the runs of handles that are gone."""
         while not self._closing:
             self._asleep = True  # before looking: a poll between looking and sleeping must ring
+            self.line.move()
             if self._ask_hosts():
                 self._asleep = False
                 self._close_gone(time.monotonic() + COLLECT_EVERY)
@@ -269,7 +305,7 @@ class Engine:
 
     def _ask_hosts(self) -> bool:
         """Sends a collection to every host with runs that are looked at and no collection under way."""
-        now = time.monotonic()
+        now, pace = time.monotonic(), self.pace
         wanted: dict[Link, dict[str, float]] = {}
         for handle in list(self._handles.values()):
             if handle._lease_end > now and handle._home.link is not None:
@@ -279,7 +315,7 @@ class Engine:
                 continue
             if link.collecting is None or link.collecting.done():
                 link.collecting_since = now
-                link.collecting = link.request("collect", runs=runs)
+                link.collecting = link.request("collect", runs=runs, pace=pace)
             elif link.silent_for > HUNG:
                 link.kill()
         return bool(wanted)
@@ -298,6 +334,19 @@ class Engine:
                 home.link.request("close", run=run)
             elif end is None:
                 return
+
+
+_engine: Engine | None = None
+_engine_lock = threading.Lock()
+
+
+def the_engine(delay: float = 0.0) -> Engine:
+    """The one engine of this process, for pages and routes alike; made when it is first asked for."""
+    global _engine
+    with _engine_lock:
+        if _engine is None:
+            _engine = Engine(delay=delay)
+        return _engine
 
 
 def _cores() -> int:

@@ -12,16 +12,17 @@ from typing import Any
 
 from playground.engine.picture import Painter
 from playground.engine.snapshot import facts, pack
+from playground.limits import LIMITS
 from playground.spec import Experiment
 from playground.training import Run
 from playground.training.diagnostics import QUESTIONS
 
 LEASE = 3.0
 """How long a run computes after somebody last looked at it."""
-KEEP_EVERY, KEEP_SHARE = 2.0, 0.02
+KEEP_EVERY, KEEP_SHARE = 3.0, 0.02
 """A playing run's state is kept so often, and takes no more than this share of the time."""
-DRAW_EVERY, DRAW_EVERY_RUN, DRAW_SHARE, DRAW_AT_LEAST = 0.08, 0.012, 0.05, 2.0
-"""Between two pictures: at least this, this times the playing runs, no more than this share; but one each 2 s."""
+DRAW_EVERY, DRAW_SHARE, DRAW_AT_LEAST = 0.09, 0.05, 2.0
+"""Between two pictures: at least this, and no more than this share of the time; but one each 2 s."""
 SLOW = 0.95
 """Seconds between two steps from which the picture has time to show what a step consists of."""
 NOTICE = 3.0
@@ -68,7 +69,7 @@ class Guest:
     def __init__(self, id: str, run: Run, seq: int, now: float):
         self.id, self.seq = id, seq
         self.lease_end = now + LEASE
-        self.used, self.served_at = 0.0, 0.0
+        self.used, self.served_at, self.waiting_since = 0.0, 0.0, now
         self.waiting: list[int] = []
         self.playing = False
         self.goal: int | None = None
@@ -96,7 +97,7 @@ class Guest:
 
     def play(self, now: float) -> None:
         self.playing = self.failed is None and self.run.status == "ready"
-        self._due = now
+        self._due = self.waiting_since = now
         self._meter.clear()
         self._meter.see(now, self.run.step)
 
@@ -105,8 +106,9 @@ class Guest:
         self._meter.clear()
 
     def limit(self, rate: float | None, now: float) -> None:
-        """At most so many steps per second; None is as fast as it goes."""
-        self.interval, self._due = (1 / rate if rate else None), now
+        """At most so many steps per second; None is as fast as it goes. No more than this server allows a run."""
+        rates = [each for each in (rate, LIMITS.max_steps_per_second) if each]
+        self.interval, self._due = (1 / min(rates) if rates else None), now
 
     def ask(self, goal: int) -> None:
         """Pause, then go on to this step."""
@@ -116,7 +118,7 @@ class Guest:
     def watched(self, now: float, seconds: float = LEASE) -> None:
         """Somebody looks; the run may compute for so long."""
         if self.lease_end < now:  # it stood still meanwhile
-            self._due = now
+            self._due = self.waiting_since = now
             self._meter.clear()
         self.lease_end = max(self.lease_end, now + seconds)
 
@@ -186,9 +188,9 @@ class Guest:
         """A sentence that stands beside the picture for a while."""
         self._notice, self._notice_end = text, now + NOTICE
 
-    def picture(self, now: float, playing_runs: int = 1, at_once: bool = False) -> bytes | None:
+    def picture(self, now: float, pace: float = DRAW_EVERY, at_once: bool = False) -> bytes | None:
         """The packed snapshot if there is a new one: when something changed, and not too soon after the last."""
-        if not at_once and now - self._drawn_at < self._draw_interval(playing_runs):
+        if not at_once and now - self._drawn_at < self._draw_interval(pace):
             return None
         notice = self._notice if now < self._notice_end else ""
         message = " ".join(part for part in (notice, self.failed or self.run.message) if part)
@@ -202,9 +204,9 @@ class Guest:
         self._draw_costs.append(time.thread_time() - start)
         return self._drawn
 
-    def _draw_interval(self, playing_runs: int) -> float:
+    def _draw_interval(self, pace: float) -> float:
         """Half a collection less than said: the collections are what keeps the time."""
-        asked = max(DRAW_EVERY, DRAW_EVERY_RUN * playing_runs, min(DRAW_AT_LEAST, min(self._draw_costs) / DRAW_SHARE))
+        asked = max(DRAW_EVERY, pace, min(DRAW_AT_LEAST, min(self._draw_costs) / DRAW_SHARE))
         return asked - DRAW_EVERY / 2
 
     def _draw(self, message: str) -> bytes:

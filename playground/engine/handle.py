@@ -1,10 +1,12 @@
 """What a page holds of its run, wherever that run is carried."""
 
+import secrets
 import threading
 import time
 import uuid
 import weakref
 from collections import deque
+from collections.abc import Callable
 from concurrent.futures import Future
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
@@ -21,6 +23,10 @@ LEASE = 3.0
 """Seconds that a run goes on after the last poll."""
 PATIENCE = 30.0
 """Seconds that a command waits for its answer; it is carried out nevertheless."""
+PAGE_GONE = 5.0
+"""Seconds without a poll after which a stream no longer keeps its run going."""
+STREAM_LEFT = 1.5
+"""Seconds that the page has to poll after its stream has ended, before the run stands still."""
 TRIES = 3
 """How often a command is sent when the host is lost under it."""
 
@@ -38,6 +44,7 @@ class Handle:
 
     Attributes:
         id: the run's name.
+        token: what a stream of its pictures is asked for with; nobody else can guess it.
     """
 
     def __init__(self, engine: "Engine", experiment: Experiment, state: bytes | None):
@@ -49,7 +56,10 @@ class Handle:
         self._playing, self._given_up = False, False
         self._underway = 0  # commands that are not answered yet: what is seen meanwhile is older than the last wish
         self._opening = object()  # the last 'open' that was sent
-        self._lease_end = time.monotonic() + LEASE
+        self._lease_end = self._seen = time.monotonic() + LEASE
+        self._in_line = False  # wants to play, and waits for a place
+        self._listeners: list[Callable[[], None]] = []
+        self.token = secrets.token_urlsafe(24)
         self._losses: deque[float] = deque(maxlen=3)  # when its host was lost
         self._order = threading.RLock()  # commands reach the host in the order in which they take this
         self._news = threading.Condition()  # of the snapshot
@@ -67,8 +77,13 @@ class Handle:
 
     @property
     def playing(self) -> bool:
-        """Whether the run moves on while it is looked at."""
-        return self._playing
+        """Whether the run moves on while it is looked at, or waits in line to."""
+        return self._playing or self._in_line
+
+    @property
+    def in_line(self) -> bool:
+        """Whether it waits until there is a place to play."""
+        return self._in_line
 
     @property
     def pace(self) -> float | None:
@@ -90,10 +105,35 @@ class Handle:
 
         Looking is what keeps a run going: 3 s after the last poll it stands still until the next one.
         """
+        self._seen = time.monotonic()
         self._look(timeout)
         with self._news:
             self._news.wait_for(lambda: self._snapshot.seq > newer_than, timeout)
             return self._snapshot
+
+    def watch(self) -> bool:
+        """Renews the lease for a stream, as a poll does; False if the page itself has not asked for long.
+
+        A stream alone keeps nothing going: a laptop that has fallen asleep leaves its connection open.
+        """
+        if time.monotonic() - self._seen > PAGE_GONE:
+            return False
+        self._look(0.0)
+        return True
+
+    def let_go(self) -> None:
+        """A stream has ended: without another poll the run stands still soon."""
+        self._lease_end = min(self._lease_end, time.monotonic() + STREAM_LEFT)
+
+    def listen(self, ring: Callable[[], None]) -> None:
+        """Has `ring()` called, in any thread, for every new snapshot; it must be quick."""
+        with self._news:
+            self._listeners = [*self._listeners, ring]
+
+    def unlisten(self, ring: Callable[[], None]) -> None:
+        """Ends `listen`."""
+        with self._news:
+            self._listeners = [other for other in self._listeners if other is not ring]
 
     def state(self) -> bytes:
         """Everything needed to open the run again where it is: `engine.open(experiment, state)`.
@@ -117,6 +157,7 @@ class Handle:
             ValueError: it cannot be trained; one sentence says why, and the old run is as it was. (If the host is
                 still starting, the sentence comes as a snapshot with the status 'failed'.)
         """
+        self._leave_line()
         self._command("open", experiment=experiment, state=state)
 
     def update(self, experiment: Experiment) -> None:
@@ -130,13 +171,14 @@ class Handle:
         self._command("update", experiment=experiment)
 
     def play(self) -> None:
-        """Move on until paused, finished, or no longer looked at."""
-        self._playing = True
-        self._command("play")
+        """Move on until paused, finished, or no longer looked at; where all places are taken, after a wait in line."""
+        if self._engine.line.admit(self):
+            self._playing = True
+            self._command("play")
 
     def pause(self) -> None:
-        """Stand still, also in the middle of `epoch`."""
-        self._playing = False
+        """Stand still, also in the middle of `epoch`; leaves the line."""
+        self._leave_line()
         self._command("pause")
 
     def step(self, n: int = 1) -> None:
@@ -147,21 +189,21 @@ class Handle:
         """
         if not 1 <= n <= LIMITS.max_slice_steps:
             raise ValueError(f"{n:,} steps at once; it can be 1 to {LIMITS.max_slice_steps:,}.")
-        self._playing = False
+        self._leave_line()
         self._command("step", again=False, steps=n)
 
     def epoch(self) -> None:
         """Pause, and go to the end of the epoch under way."""
-        self._playing = False
+        self._leave_line()
         self._command("epoch", again=False)
 
     def reset(self) -> None:
         """Back to the same initial weights, paused."""
-        self._playing = False
+        self._leave_line()
         self._command("reset")
 
     def speed(self, steps_per_second: float | None) -> None:
-        """At most so many steps per second; None is as fast as it goes.
+        """At most so many steps per second; None is as fast as it goes, or as this server allows.
 
         Raises:
             ValueError: it is not above 0.
@@ -234,11 +276,25 @@ class Handle:
 
     def close(self) -> None:
         """Give the run up. The last snapshot stays."""
-        self._given_up, self._playing = True, False
+        self._given_up = True
+        self._leave_line()
         self._engine.forget(self)
         self._finalizer()
 
     # -- between handle and host ----------------------------------------------------------------------------------
+
+    def _leave_line(self) -> None:
+        self._playing = False
+        self._engine.line.leave(self)
+
+    def _let_in(self) -> None:
+        """There is a place: play, without waiting for the answer."""
+        self._playing = True
+        with self._order:
+            if self._home.link is None:
+                self._engine.house(self)
+            else:
+                self._request(self._home.link, "play", patient=False)
 
     def _command(self, operation: str, again: bool = True, **fields: Any) -> Answer | None:
         """Sends a command to the run's host and waits for it; sends it anew if the host is lost or forgot the run.
@@ -296,7 +352,7 @@ class Handle:
             def then(answer: Answer) -> None:
                 self._kept = None
 
-        return self._count(link.request(operation, then=then, run=self.id, **fields))
+        return self._count(link.request(operation, then=then, run=self.id, seq=self._snapshot.seq, **fields))
 
     def _count(self, future: "Future[Answer]") -> "Future[Answer]":
         """Until its last command is answered, pictures do not say whether the run is to play: they are older."""
@@ -388,6 +444,10 @@ class Handle:
 
     def _publish(self, snapshot: Snapshot) -> None:
         with self._news:
-            if snapshot.seq > self._snapshot.seq:
-                self._snapshot = snapshot
-                self._news.notify_all()
+            if snapshot.seq <= self._snapshot.seq:
+                return
+            self._snapshot = snapshot
+            self._news.notify_all()
+            listeners = self._listeners
+        for ring in listeners:
+            ring()

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from playground.engine.guest import Guest, on_host, reason
+from playground.engine.memory import memory
 from playground.engine.wire import Part, Writer, join_parts, write_frame
 from playground.limits import LIMITS
 from playground.spec import Experiment
@@ -25,6 +26,9 @@ KEEP_AT_COMMAND = 0.0
 """Seconds between two states kept because somebody pressed something (its share of the time still holds)."""
 STATES_AT_ONCE = 32 * 2**20
 """Bytes of kept states in one answer; the rest waits for the next."""
+
+MOST_WAITS = 1000
+"""Waits that are remembered until somebody asks for the longest."""
 
 Message = tuple[dict[str, Any], bytes]
 
@@ -46,6 +50,7 @@ class Host:
         self.guests: dict[str, Guest] = {}
         self._virtual_time = 0.0  # processor time had by the run served last: who comes new begins there
         self._next_sweep = 0.0
+        self._waits: list[float] = []  # seconds that runs have waited for their slices since somebody asked
         self._commands: dict[str, Callable[[Guest, dict[str, Any]], list[Part] | None]] = {
             "play": self._play,
             "pause": self._pause,
@@ -92,6 +97,8 @@ class Host:
     def _slice(self, ready: list[Guest]) -> None:
         guest = min(ready, key=lambda guest: (max(guest.used, self._virtual_time), guest.served_at))
         guest.used = self._virtual_time = max(guest.used, self._virtual_time)
+        if guest.served_at and len(ready) > 1 and len(self._waits) < MOST_WAITS:
+            self._waits.append(time.monotonic() - max(guest.served_at, guest.waiting_since))
         guest.work(min(SLICE_MOST, max(SLICE_LEAST, ROUND / len(ready))))
         self._answer_waiting(guest)
 
@@ -135,7 +142,7 @@ class Host:
     def _carry_out(self, header: dict[str, Any], body: bytes) -> None:
         operation, id = header["op"], header["id"]
         if operation == "collect":
-            self._send({"id": id}, self._collect(header["runs"]))
+            self._send({"id": id}, self._collect(header["runs"], header["pace"]))
         elif operation == "health":
             self._send({"id": id, **self._health()})
         elif operation == "open":
@@ -150,6 +157,7 @@ class Host:
             guest = self.guests[header["run"]]
             if operation not in ("close", "state", "hand over"):
                 guest.watched(time.monotonic())
+            guest.seq = max(guest.seq, header.get("seq", 0))  # what was announced meanwhile has used some
             parts = self._commands[operation](guest, header)
             if parts is None:
                 guest.waiting.append(id)
@@ -268,15 +276,17 @@ class Host:
         state = guest.kept(now, KEEP_AT_COMMAND)
         return [("snapshot", guest.id, picture), *([("state", guest.id, state)] if state else [])]
 
-    def _collect(self, wanted: dict[str, float]) -> list[Part]:
-        """New pictures and states of the runs that are looked at, whose leases are renewed for so many seconds."""
+    def _collect(self, wanted: dict[str, float], pace: float) -> list[Part]:
+        """New pictures and states of the runs that are looked at, whose leases are renewed for so many seconds.
+
+        `pace` is the least number of seconds between two pictures of one run.
+        """
         now, parts, room = time.monotonic(), [], STATES_AT_ONCE
         guests = [self.guests[id] for id in wanted if id in self.guests]
         for guest in guests:
             guest.watched(now, wanted[guest.id])
-        playing = sum(guest.due(now) < math.inf for guest in self.guests.values())
         for guest in guests:
-            if picture := guest.picture(now, playing):
+            if picture := guest.picture(now, pace):
                 parts.append(("snapshot", guest.id, picture))
             if room > 0 and (state := guest.kept(now)):
                 parts.append(("state", guest.id, state))
@@ -286,7 +296,8 @@ class Host:
     def _health(self) -> dict[str, Any]:
         now = time.monotonic()
         playing = sum(guest.due(now) < math.inf for guest in self.guests.values())
-        return {"runs": len(self.guests), "playing": playing}
+        waits, self._waits = self._waits, []
+        return {"runs": len(self.guests), "playing": playing, "memory": memory(), "wait": max(waits, default=0.0)}
 
     def _send(self, header: dict[str, Any], parts: list[Part] = []) -> None:  # noqa: B006 - never changed
         table, body = join_parts(parts)

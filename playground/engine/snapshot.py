@@ -6,6 +6,7 @@ array starts at a multiple of 4. Everything is little-endian.
 """
 
 import json
+import math
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from playground.spec import Experiment
 
 _LENGTH = struct.Struct("<I")
 DTYPES = {"uint8": "u1", "float32": "f4"}
+WIDTHS = {"u1": 1, "f4": 4}
 
 
 class Array(Protocol):
@@ -118,6 +120,36 @@ def facts(experiment: Experiment) -> dict[str, Any]:
         "loss_name": experiment.loss.name,
         "own": to_text(experiment.data.points) or None,
     }
+
+
+class Shrinking:
+    """Snapshots for a reader who has all that came before: arrays that have not changed are left out.
+
+    Their names stand in `header["kept"]`. A picture of another run is always whole.
+    """
+
+    def __init__(self) -> None:
+        self._run = ""
+        self._sent: dict[str, bytes] = {}
+
+    def __call__(self, snapshot: Snapshot) -> bytes:
+        """The packed snapshot without what the last ones have brought."""
+        header, start = snapshot.header, _payload_start(snapshot.data)
+        if header["run"] != self._run:
+            self._run, self._sent = header["run"], {}
+        table, parts, kept, offset, sent = {}, [], [], 0, {}
+        for name, entry in header["arrays"].items():
+            begin = start + entry["offset"]
+            data = snapshot.data[begin : begin + math.prod(entry["shape"]) * WIDTHS[entry["dtype"]]]
+            sent[name] = data
+            if self._sent.get(name) == data:
+                kept.append(name)
+                continue
+            table[name] = {**entry, "offset": offset}
+            parts.append(data)
+            offset += len(data)
+        self._sent = sent
+        return _join({**header, "arrays": table, "kept": kept}, b"".join(parts))
 
 
 def _payload_start(data: bytes) -> int:

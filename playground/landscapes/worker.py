@@ -12,9 +12,8 @@ from typing import Any
 from playground.engine.link import ONE_THREAD, ROOT
 from playground.engine.wire import WireError, read_frame, write_frame
 from playground.landscapes.spec import RaceSpec
+from playground.limits import LIMITS
 
-MAX_JOBS = 64
-"""Jobs of all visitors at once."""
 ENDED = "The process that races ended before it had answered; try again."
 
 
@@ -88,8 +87,11 @@ class Worker:
         self.start()
         with self._lock:
             job, self._next_id = Job(self._next_id, operation), self._next_id + 1
-            if len(self._jobs) >= MAX_JOBS and sum(not other.done for other in self._jobs.values()) >= MAX_JOBS:
-                job._end(f"{MAX_JOBS} jobs are under way on this server; wait until one has ended.")
+            if (
+                len(self._jobs) >= LIMITS.heavy_jobs
+                and sum(not other.done for other in self._jobs.values()) >= LIMITS.heavy_jobs
+            ):
+                job._end(f"{LIMITS.heavy_jobs} jobs are under way on this server; wait until one has ended.")
                 return job
             self._jobs[job.id] = job
         weakref.finalize(job, self.cancel, job.id).atexit = False

@@ -16,7 +16,8 @@ import streamlit as st
 _ASSETS = Path(__file__).resolve().parents[2] / "assets" / "live"
 _OUTPUTS = ("plane", "line", "confusion", "scatter", "output")
 _TOUCH = ("send", "edit", "trace", "switches", "hidden", "points")
-_PARTS = ("snapshot", "format", "theme", "paint", "network", *_OUTPUTS, "curves", *_TOUCH, "focus", "phases", "view")
+_DRAWN = ("network", *_OUTPUTS, "curves")
+_PARTS = ("snapshot", "stream", "format", "theme", "paint", *_DRAWN, *_TOUCH, "focus", "phases", "view")
 _SCRIPT = "\n".join((_ASSETS / f"{part}.js").read_text("utf-8") for part in _PARTS)
 _STYLE = (_ASSETS / "live.css").read_text("utf-8")
 

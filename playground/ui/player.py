@@ -14,14 +14,20 @@ from playground.ui.teaching import controls, locked
 from playground.ui.where import device_choice
 
 SPEEDS: dict[str, float | None] = {"1 step/s": 1.0, "10 steps/s": 10.0, "100 steps/s": 100.0, "full speed": None}
-POLL_SECONDS = 0.08
-"""Between two pictures of a playing run."""
+POLL_SECONDS = 0.09
+"""Between two pictures of a playing run; a tick waits for news, so that a crowd's are further apart."""
+STREAM_SECONDS = 1.0
+"""Between two looks at a run whose pictures come by a stream: the text under them."""
+NO_STREAM = "no stream"
+"""Set where the browser could not read the stream: pictures come by reruns then."""
 WAIT_SECONDS = 0.5
 """Between two looks at a run that starts or comes back."""
 REST_SECONDS = 0.02
 """A fragment that ends at once after drawing loses its own frames when it is slower than its timer."""
-WAITING = ("starting", "reviving")
+WAITING = ("starting", "reviving", "waiting")
 SAID = "said"
+SHOWN_PLAYING = "shown playing"
+"""Whether the button says Pause: a run may end by itself while the page is being drawn."""
 WHOLE_PAGE = "whole page"
 """Set where something done in the picture concerns the page around it."""
 RUNS = "runs"
@@ -30,7 +36,7 @@ RUNS = "runs"
 def player_controls(blocked: bool) -> None:
     """The row of buttons; `blocked` while the experiment cannot be trained."""
     run = handle()
-    playing = run.playing
+    playing = st.session_state[SHOWN_PLAYING] = run.playing
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="player"):
         st.button(
             "Pause" if playing else "Play",
@@ -99,7 +105,8 @@ def live_picture() -> None:
     """The moving picture; it asks for news while the run plays, and not otherwise."""
     run = handle()
     status = run.snapshot.header["status"]
-    interval = POLL_SECONDS if run.playing else WAIT_SECONDS if status in WAITING else None
+    playing = STREAM_SECONDS if _streaming() else POLL_SECONDS
+    interval = WAIT_SECONDS if status in WAITING else playing if st.session_state[SHOWN_PLAYING] else None
 
     def draw() -> None:
         _draw(interval is not None)
@@ -120,7 +127,13 @@ def _draw(polling: bool) -> None:
     if polling and is_tick():  # the browser has the page: what has waited for it may start
         engine().start()
     seen = st.session_state.get("seen", -1)
-    snapshot = run.poll(newer_than=seen if polling else -1, timeout=0.5 if polling else 0.0)
+    streaming = run.playing and _streaming()
+    if streaming:
+        snapshot = run.poll()
+        snapshot = snapshot.but(stream=run.token)
+    else:
+        patience = max(0.5, 1.5 * engine().pace)
+        snapshot = run.poll(newer_than=seen if polling else -1, timeout=patience if polling else 0.0)
     st.session_state["seen"] = snapshot.seq
     live_view(snapshot.data, key="live", on_touch=touched)
     st.caption(_said(snapshot), width="stretch")
@@ -163,6 +176,10 @@ def _obey(message: dict[str, Any]) -> None:
             if run.snapshot.header["step"]:
                 keep_present()
                 st.session_state[WHOLE_PAGE] = True
+        case {"what": "stood still"}:
+            pass  # the stream has ended with its run: this rerun shows it
+        case {"what": "no stream"}:
+            st.session_state[NO_STREAM] = st.session_state[WHOLE_PAGE] = True
         case {"what": "edit points"}:
             change(own_points)
             st.session_state[WHOLE_PAGE] = True
@@ -171,6 +188,11 @@ def _obey(message: dict[str, Any]) -> None:
             st.session_state[WHOLE_PAGE] = True
         case _:
             raise ValueError("The picture sent something that this page does not know; reload the page.")
+
+
+def _streaming() -> bool:
+    """Whether pictures come by a stream, and the page asks for the words under them alone."""
+    return engine().streaming and not st.session_state.get(NO_STREAM)
 
 
 def _number(value: Any) -> float:

@@ -13,7 +13,7 @@ from typing import Any, Literal
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from playground.engine import Engine, Handle
+from playground.engine import Engine, Handle, the_engine
 from playground.fit import Finding, findings, fitted
 from playground.spec import KNOWN_WORDS, Experiment, needs_reset
 from playground.ui import teaching
@@ -37,10 +37,9 @@ Make = Callable[[Experiment, Any], Experiment]
 """(the experiment, what a widget was set to) -> the new experiment; ValueError says why there is none."""
 
 
-@st.cache_resource(show_spinner=False)
 def engine() -> Engine:
     """The one engine of this server, started with the first visitor; its hosts leave the cores to the first page."""
-    return Engine(delay=FIRST_PAGE)
+    return the_engine(FIRST_PAGE)
 
 
 def experiment(drafting: bool = False) -> Experiment:

@@ -17,13 +17,13 @@ from typing import Any
 
 from playground.engine.link import ONE_THREAD
 from playground.engine.wire import WireError, read_frame, write_frame
+from playground.limits import LIMITS
 from playground.work.job import Job
 
 SLICE = 0.02
 """Seconds that a job gets in its turn."""
 LEASE = 10.0
 """Seconds that a job goes on after somebody last asked for it."""
-MAX_JOBS = 64
 
 Command = dict[str, Any]
 
@@ -129,8 +129,8 @@ class Worker:
         return self.compute[what](**fields)
 
     def _open(self, kind: str, **fields: Any) -> dict[str, Any]:
-        if len(self.jobs) >= MAX_JOBS:
-            raise ValueError(f"All {MAX_JOBS} places are taken; try again in a while.")
+        if len(self.jobs) >= LIMITS.heavy_jobs:
+            raise ValueError(f"All {LIMITS.heavy_jobs} places are taken; try again in a while.")
         name = next(self._names)
         self.jobs[name], self.asked[name] = self.kinds[kind](**fields), time.monotonic()
         return {"job": name}

@@ -218,7 +218,7 @@ def test_pictures_and_states_only_when_something_changed() -> None:
     assert read_header(guest.picture(2.0))["seq"] == 9
     guest.run.advance(steps=1)
     assert guest.picture(2.01) is None  # too soon
-    assert guest.picture(2.5, playing_runs=100) is None
+    assert guest.picture(2.5, pace=1.0) is None
     assert guest.picture(2.5) is not None
     assert Run.restore(guest.kept(10.0)).step == 2
     assert guest.kept(20.0) is None

@@ -1,0 +1,80 @@
+"""The Train page under asgi_app.py, whose pictures come by a stream, in a real Chromium."""
+
+import json
+import time
+import urllib.request
+
+import pytest
+from browser_server import ROOT, serving
+from test_train_browser import click, state, wait_for
+
+
+@pytest.fixture(scope="module")
+def streaming(tmp_path_factory):
+    database = f"sqlite:///{tmp_path_factory.mktemp('runs')}/runs.db"
+    with serving(ROOT / "asgi_app.py", PLAYGROUND_RUNS_URL=database) as (address, _):
+        yield address
+
+
+def playing_runs(address: str) -> float:
+    text = urllib.request.urlopen(f"{address}/metrics", timeout=5).read().decode()
+    return float(next(line.split()[1] for line in text.splitlines() if line.startswith("playground_playing_runs ")))
+
+
+def opened(browser, address, refuse_streams=False):
+    page = browser.new_context(viewport={"width": 1280, "height": 800}).new_page()
+    asked: list[str] = []
+    page.on("request", lambda request: "/playground/stream/" in request.url and asked.append(request.url))
+    if refuse_streams:
+        page.route("**/playground/stream/*", lambda route: route.fulfill(status=404, body="no"))
+    page.goto(address)
+    wait_for(page, lambda now: now["status"] == "ready", 40)
+    return page, asked
+
+
+def test_pictures_come_by_a_stream_and_a_closed_tab_stops_costing(browser, streaming):
+    page, asked = opened(browser, streaming)
+    click(page, "play")
+    wait_for(page, lambda now: int(now["step"]) > 50)
+    before, start = int(state(page)["seq"]), time.monotonic()
+    page.wait_for_timeout(2000)
+    assert (int(state(page)["seq"]) - before) / (time.monotonic() - start) > 4  # reruns alone would give one a second
+    assert len(asked) == 1
+    assert page.locator("body").get_by_text("steps/s").count() >= 1
+    click(page, "play")
+    stopped = wait_for(page, lambda now: now["status"] == "ready")
+    page.wait_for_timeout(400)
+    assert state(page)["step"] == stopped["step"]
+    click(page, "play")
+    wait_for(page, lambda now: int(now["step"]) > int(stopped["step"]) + 20)
+    assert playing_runs(streaming) == 1
+    page.context.close()
+    time.sleep(5)
+    assert playing_runs(streaming) == 0
+
+
+def test_a_run_that_ends_by_itself_is_shown_at_once(browser, streaming):
+    page, _ = opened(browser, f"{streaming}/?epochs=30")
+    click(page, "play")
+    wait_for(page, lambda now: now["status"] == "finished")
+    page.locator(".st-key-play button", has_text="Play").first.wait_for(timeout=3000)
+    page.context.close()
+
+
+def test_where_streams_do_not_come_through_the_page_sends_its_pictures_itself(browser, streaming):
+    page, asked = opened(browser, streaming, refuse_streams=True)
+    click(page, "play")
+    wait_for(page, lambda now: len(asked) >= 2, 20)
+    before = wait_for(page, lambda now: int(now["step"]) > 50)
+    page.wait_for_timeout(1500)
+    now = wait_for(page, lambda now: int(now["seq"]) > int(before["seq"]) + 8, 5)
+    assert now["status"] == "playing"
+    assert len(asked) == 2
+    page.context.close()
+
+
+def test_the_routes_answer_beside_the_pages(streaming):
+    with urllib.request.urlopen(f"{streaming}/healthz", timeout=5) as answer:
+        assert json.loads(answer.read())["status"] == "ok"
+    with urllib.request.urlopen(f"{streaming}/_stcore/health", timeout=5) as answer:
+        assert answer.status == 200

@@ -1,0 +1,157 @@
+"""The routes beside the pages: a run's pictures as a stream, health, metrics, logs."""
+
+import asyncio
+import json
+import struct
+import time
+from collections.abc import Iterator
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from playground.engine import Engine, Handle
+from playground.engine.snapshot import Shrinking, unpack
+from playground.service import logs, routes, stream
+from playground.service.metrics import exposition
+from playground.spec import Experiment
+
+
+@pytest.fixture(scope="module")
+def engine() -> Iterator[Engine]:
+    engine = Engine(hosts=1)
+    assert engine.ready(60), "no host became ready"
+    yield engine
+    engine.shutdown()
+
+
+@pytest.fixture
+def handle(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Iterator[Handle]:
+    monkeypatch.setattr(stream, "the_engine", lambda: engine)
+    monkeypatch.setattr(routes, "the_engine", lambda: engine)
+    handle = engine.open(Experiment())
+    yield handle
+    handle.close()
+
+
+def frames(chunks: list[bytes]) -> list[bytes]:
+    body, found = b"".join(chunks), []
+    while body:
+        (length,) = struct.unpack_from("<I", body)
+        found.append(body[4 : 4 + length])
+        body = body[4 + length :]
+    return found
+
+
+def ask(token: str) -> object:
+    return asyncio.run(stream.stream(SimpleNamespace(path_params={"token": token})))
+
+
+def test_a_stream_gives_every_new_picture_and_ends_when_the_run_stands_still(handle: Handle) -> None:
+    async def follow() -> list[bytes]:
+        chunks = []
+        async for chunk in stream.pictures(handle):
+            chunks.append(chunk)
+            handle.poll()
+            if len(chunks) == 5:
+                await asyncio.to_thread(handle.pause)
+        return chunks
+
+    handle.play()
+    headers = [unpack(frame)[0] for frame in frames(asyncio.run(follow()))]
+    steps = [header["step"] for header in headers]
+    assert steps == sorted(set(steps[:-1])) + steps[-1:]
+    assert headers[-1]["status"] == "ready"
+    assert not handle._listeners
+
+
+def test_a_stream_renews_the_lease_and_its_end_lets_the_run_stand_still(engine: Engine, handle: Handle) -> None:
+    async def follow(seconds: float) -> None:
+        end = time.monotonic() + seconds
+        pictures = stream.pictures(handle)
+        async for _ in pictures:
+            if time.monotonic() > end:
+                break
+        await pictures.aclose()
+
+    handle.play()
+    asyncio.run(follow(4.0))  # longer than the lease of a page that has asked once
+    assert handle.snapshot.header["status"] == "playing"
+    time.sleep(5.0)
+    before = handle.snapshot.header["step"]
+    time.sleep(0.5)
+    assert handle.snapshot.header["step"] == before
+    assert engine.health()["playing"] == 0
+
+
+def test_a_stream_whose_page_asks_no_more_ends(handle: Handle, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def follow() -> int:
+        return len([chunk async for chunk in stream.pictures(handle)])
+
+    monkeypatch.setattr("playground.engine.handle.PAGE_GONE", 1.0)
+    handle.play()
+    handle.poll()
+    start = time.monotonic()
+    assert asyncio.run(follow()) >= 1
+    assert time.monotonic() - start < 4
+
+
+def test_tokens_are_long_different_and_end_with_their_run(engine: Engine, handle: Handle) -> None:
+    other = engine.open(Experiment())
+    assert other.token != handle.token
+    assert len(other.token) >= 32
+    assert ask(other.token).status_code == 200
+    other.close()
+    assert ask(other.token).status_code == 404
+    assert ask("").status_code == 404
+    assert ask(handle.id).status_code == 404
+
+
+def test_shrunk_pictures_put_together_are_the_whole_ones(handle: Handle) -> None:
+    shrink, before = Shrinking(), {}
+    for _ in range(3):
+        handle.step()
+        whole, small = handle.snapshot.data, shrink(handle.snapshot)
+        header, arrays = unpack(small)
+        before = {**{name: before[name] for name in header["kept"]}, **arrays}
+        expected = unpack(whole)[1]
+        assert before.keys() == expected.keys()
+        assert all(np.array_equal(before[name], expected[name], equal_nan=True) for name in expected)
+    assert "points" in header["kept"]
+    assert len(small) < 0.85 * len(whole)
+    handle.open(Experiment.starter("xor4"))
+    assert set(unpack(shrink(handle.snapshot))[1]) >= {"points"}
+
+
+def test_health_says_whether_training_can_be_carried(engine: Engine, handle: Handle, monkeypatch) -> None:
+    answer = routes.healthz(None)
+    assert (answer.status_code, json.loads(answer.body)["ready"]) == (200, 1)
+    monkeypatch.setattr(engine, "_closing", True)
+    assert routes.healthz(None).status_code == 503
+
+
+def test_metrics_count_what_runs(engine: Engine, handle: Handle) -> None:
+    handle.play()
+    end = time.monotonic() + 5
+    while not handle.poll(timeout=0.1).header["steps_per_second"] and time.monotonic() < end:
+        pass
+    lines = dict(line.rsplit(" ", 1) for line in routes.metrics(None).body.decode().splitlines() if line[0] != "#")
+    assert float(lines["playground_playing_runs"]) == 1
+    assert float(lines["playground_steps_per_second"]) > 10
+    assert float(lines['playground_memory_bytes{process="host-0"}']) > 50e6
+    assert float(lines["playground_sessions"]) >= 1
+    assert handle.id not in str(lines)
+
+
+def test_every_metric_has_a_type_and_a_help() -> None:
+    health = {"hosts": [], "handles": 0, "watched": 0, "playing": 0, "in_line": 0, "steps_per_second": 0.0}
+    lines = exposition(health, 5).splitlines()
+    names = {line.split()[0].partition("{")[0] for line in lines if line[0] != "#"}
+    for word in ("HELP", "TYPE"):
+        assert {line.split()[2] for line in lines if line.startswith(f"# {word}")} == names
+
+
+def test_a_log_line_is_json(capsys: pytest.CaptureFixture[str]) -> None:
+    logs.log("started", pid=7)
+    line = json.loads(capsys.readouterr().err)
+    assert (line["event"], line["pid"]) == ("started", 7)
