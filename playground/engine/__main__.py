@@ -33,10 +33,10 @@ def main() -> None:
         signal.signal(number, lambda *_: inbox.put(None))
     threading.Thread(target=_read, args=(commands, inbox, serving), daemon=True).start()
 
-    host_class = _warm_up()
+    host_class = warm_up()
     serving.set()
     outbox = Outbox(answers, broken=lambda: inbox.put(None))
-    write_frame(outbox, {"event": "ready", "devices": _devices()})
+    write_frame(outbox, {"event": "ready", "devices": devices()})
     host_class(inbox, outbox).serve()
     os._exit(0)  # nothing here needs the interpreter's farewell, which waits for torch
 
@@ -54,7 +54,7 @@ def _read(commands: Any, inbox: "queue.SimpleQueue[Any]", serving: threading.Eve
     os._exit(0)
 
 
-def _warm_up() -> Any:
+def warm_up() -> Any:
     """Imports torch, takes a first step (the first optimizer imports half of torch), and freezes what is there."""
     import torch
 
@@ -73,7 +73,7 @@ def _warm_up() -> Any:
     return Host
 
 
-def _devices() -> list[str]:
+def devices() -> list[str]:
     """What runs can be on here."""
     from playground.device import available_devices
 

@@ -13,7 +13,7 @@ import weakref
 from collections import Counter
 from concurrent.futures import Future
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from playground.engine.handle import LEASE, PATIENCE, REVIVING, STARTING, Handle
 from playground.engine.line import Line
@@ -22,6 +22,9 @@ from playground.engine.snapshot import Snapshot
 from playground.engine.wire import Part
 from playground.limits import LIMITS
 from playground.spec import Experiment
+
+if TYPE_CHECKING:
+    from playground.engine.dask_link import Cluster
 
 __all__ = ["Engine", "Handle", "Snapshot", "the_engine"]
 
@@ -45,10 +48,15 @@ class Engine:
 
     Args:
         hosts: the most processes; default: PLAYGROUND_HOSTS, or one per core, from 2 to 8.
+        cluster: `dask://host:port` to train there instead, with a host on every worker; default: PLAYGROUND_ENGINE.
         delay: seconds that the first host waits for `start`: importing torch would slow down the first page.
     """
 
-    def __init__(self, hosts: int | None = None, delay: float = 0.0):
+    def __init__(self, hosts: int | None = None, delay: float = 0.0, cluster: str | None = None):
+        cluster = os.environ.get("PLAYGROUND_ENGINE", "") if cluster is None else cluster
+        self._cluster = join_cluster(cluster) if cluster else None
+        if self._cluster is not None:
+            hosts = hosts or max(1, len(self._cluster.workers()))
         self._most = hosts or LIMITS.hosts or max(2, min(_cores(), 8))
         self._links: list[Link] = []
         self._failed_starts, self._delay = 0, delay
@@ -95,6 +103,30 @@ class Engine:
             self._delay = 0.0
             for link in self._alive():
                 link.start()
+
+    def attach(self, run: str) -> Handle:
+        """The run of this name, which another web process has opened in a host that this one shares.
+
+        The other one may have died: whoever attaches looks at the run from now on.
+
+        Raises:
+            ValueError: no host carries a run of this name.
+        """
+        for link in self._alive():
+            if not link.ready.is_set():
+                continue
+            with contextlib.suppress(HostLost, TimeoutError):
+                answer = link.request("attach", run=run).result(PATIENCE)
+                if "error" not in answer:
+                    handle = Handle(self, Experiment.model_validate_json(answer["experiment"]), None, run)
+                    handle._home.link, handle._playing = link, answer["playing"]
+                    handle._speed = answer["speed"]
+                    self._handles[handle.id] = self._tokens[handle.token] = handle
+                    link.request("attach", run=run).result(PATIENCE)  # the picture of the first found nobody
+                    handle.state()
+                    handle.poll()
+                    return handle
+        raise ValueError(f"No training host carries a run named {run[:40]!r}; open it anew.")
 
     def ready(self, timeout: float = 0.0, hosts: int = 1) -> bool:
         """Whether so many hosts have imported torch; waits up to `timeout` seconds for it."""
@@ -160,6 +192,8 @@ class Engine:
             link.close()
         for link in links:
             link.wait(2.0)
+        if self._cluster is not None:
+            self._cluster.close()
 
     # -- what a handle calls --------------------------------------------------------------------------------------
 
@@ -211,7 +245,14 @@ class Engine:
             alive = [link for link in self._links if link.alive]
             count, settled = len(alive), all(link.ready.is_set() for link in alive)
             if count == 0 or (settled and count < self._most and (count < 2 or len(self._handles) > count)):
-                self._links.append(Link(self._on_part, self._on_event, self._on_lost, delay=self._delay))
+                self._links.append(self._new_link())
+
+    def _new_link(self) -> Link:
+        if self._cluster is None:
+            return Link(self._on_part, self._on_event, self._on_lost, delay=self._delay)
+        from playground.engine.dask_link import DaskLink
+
+        return DaskLink(self._cluster, self._on_part, self._on_event, self._on_lost)
 
     def _pick(self) -> Link | None:
         """The host with the fewest runs, a ready one if there is one; starts one if there is none."""
@@ -334,6 +375,19 @@ class Engine:
                 home.link.request("close", run=run)
             elif end is None:
                 return
+
+
+def join_cluster(address: str) -> "Cluster":
+    """The cluster that PLAYGROUND_ENGINE names.
+
+    Raises:
+        ValueError: the address names none, or nobody answers there.
+    """
+    from playground.engine.dask_link import Cluster, is_cluster
+
+    if not is_cluster(address):
+        raise ValueError(f"PLAYGROUND_ENGINE is {address!r}; it must be dask://host:port or dask+tls://host:port.")
+    return Cluster(address)
 
 
 _engine: Engine | None = None

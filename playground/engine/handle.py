@@ -47,8 +47,8 @@ class Handle:
         token: what a stream of its pictures is asked for with; nobody else can guess it.
     """
 
-    def __init__(self, engine: "Engine", experiment: Experiment, state: bytes | None):
-        self.id = uuid.uuid4().hex[:12]
+    def __init__(self, engine: "Engine", experiment: Experiment, state: bytes | None, name: str = ""):
+        self.id = name or uuid.uuid4().hex
         self._engine = engine
         self._experiment, self._kept = experiment, state
         self._speed: float | None = None

@@ -43,10 +43,11 @@ class Host:
     Args:
         inbox: commands as (header, body), put there by a reading thread; None ends the host.
         pipe: where answers go.
+        rest: seconds after every slice that belong to the other threads of the process.
     """
 
-    def __init__(self, inbox: "queue.SimpleQueue[Message | None]", pipe: Writer):
-        self.inbox, self.pipe = inbox, pipe
+    def __init__(self, inbox: "queue.SimpleQueue[Message | None]", pipe: Writer, rest: float = 0.0):
+        self.inbox, self.pipe, self.rest = inbox, pipe, rest
         self.guests: dict[str, Guest] = {}
         self._virtual_time = 0.0  # processor time had by the run served last: who comes new begins there
         self._next_sweep = 0.0
@@ -76,6 +77,8 @@ class Host:
             ready = [guest for guest in self.guests.values() if guest.due(now) <= now]
             if ready:
                 self._slice(ready)
+                if self.rest:
+                    time.sleep(self.rest)
 
     def _receive(self) -> bool:
         """Carries out the commands that are there, waiting for one until a run is due; False at the end."""
@@ -149,6 +152,11 @@ class Host:
             self._send({"id": id}, self._open(header, body))
         elif header["run"] not in self.guests:
             raise Unknown("This run is not here.")
+        elif operation == "attach":
+            guest = self.guests[header["run"]]
+            about = {"experiment": guest.run.experiment.model_dump_json(), "playing": guest.playing}
+            speed = 1 / guest.interval if guest.interval else None
+            self._send({"id": id, **about, "speed": speed}, self._drawn(guest))
         elif operation == "call":
             guest = self.guests[header["run"]]
             guest.watched(time.monotonic())

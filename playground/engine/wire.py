@@ -66,10 +66,19 @@ def write_frame(pipe: Writer, header: dict[str, Any], body: bytes = b"") -> None
         WireError: the frame is larger than MAX_FRAME.
         OSError: nobody reads the pipe any more.
     """
+    write_all(pipe, join_frame(header, body))
+
+
+def join_frame(header: dict[str, Any], body: bytes = b"") -> bytes:
+    """A frame as bytes.
+
+    Raises:
+        WireError: it is larger than MAX_FRAME.
+    """
     text = json.dumps(header, separators=(",", ":"), allow_nan=False).encode()
     if len(text) + len(body) > MAX_FRAME:
         raise WireError(f"A frame of {len(text) + len(body):,} bytes; the most is {MAX_FRAME:,}.")
-    write_all(pipe, _LENGTHS.pack(len(text), len(body)) + text + body)
+    return _LENGTHS.pack(len(text), len(body)) + text + body
 
 
 def read_frame(pipe: Reader) -> tuple[dict[str, Any], bytes] | None:
