@@ -16,7 +16,7 @@ from playground.engine.__main__ import devices, warm_up
 from playground.engine.wire import join_frame, read_frame
 
 REST = 0.0005
-"""Seconds after every slice in which the event loop may have the interpreter: else it waits for it, message by message."""
+"""Seconds after every slice in which the event loop has the interpreter; else it waits for it at every message."""
 
 
 class HostActor:
