@@ -9,6 +9,7 @@ from playground.engine.picture import MAX_CURVE, Painter, picture
 from playground.engine.snapshot import Snapshot, blank, pack, read_header, unpack
 from playground.spec import DataSpec, Experiment, LayerSpec
 from playground.training import Run
+from tests.layers_around import REAL, around
 
 FIELDS = {
     "v", "step", "epoch", "steps_per_epoch", "epochs", "lr", "device", "train", "val", "task", "view", "classes",
@@ -219,3 +220,28 @@ def test_digits_as_images_give_the_picture_of_flat_ones() -> None:
     assert header_image["columns"][0]["units"] == header["columns"][0]["units"] == 64
     for name in ("confusion", "worst_images", "mean_0", "weight_1"):
         np.testing.assert_array_equal(arrays[name], arrays_image[name])
+
+
+@pytest.mark.parametrize("name", REAL)
+def test_every_layer_is_drawn(name: str) -> None:
+    """Channels are units, shown by the mean of their maps; edges are there where weights are."""
+    layers = (*around(name), LayerSpec(name="Linear", args={"out_features": 1}))
+    starter = Experiment.starter("diabetes")
+    _, header, arrays = draw(starter.but(data=starter.data.set(n=400), layers=layers), 3)
+    assert len(header["columns"]) == 1 + sum(layer.entry.role == "units" for layer in layers)
+    for index, column in enumerate(header["columns"]):
+        assert arrays[f"mean_{index}"].shape == (column["shown"],)
+        if f"weight_{index}" in arrays:
+            assert arrays[f"weight_{index}"].shape == (column["shown"], header["columns"][index - 1]["shown"])
+    assert header["columns"][-1]["units"] == 1
+
+
+def test_a_unit_of_a_convolution_is_the_mean_of_its_map() -> None:
+    layers = tuple(map(LayerSpec.from_text, ("Unflatten.1_8_8", "Conv2d.4", "Flatten", "Linear.10")))
+    experiment = Experiment.starter("digits").but(layers=layers)
+    painter = Painter(run := Run(experiment))
+    assert [(column.units, column.last) for column in painter.columns] == [(1, 0), (4, 1), (10, 3)]
+    _, arrays = painter.picture()
+    samples = run.x_train[np.linspace(0, len(run.x_train) - 1, 256).round().astype(int)]
+    maps = run.model[:2](samples).mean((0, 2, 3)).detach().numpy()
+    np.testing.assert_allclose(arrays["mean_1"] * np.abs(maps).max(), maps, atol=1e-4)
