@@ -1,10 +1,13 @@
 """Train: data on the left, the network in the middle, what it has learned on the right."""
 
+from collections.abc import Iterable
+
 import streamlit as st
 
+from playground.limits import LIMITS
 from playground.spec import Experiment
 from playground.ui import address, panels, session
-from playground.ui.batch import batch_panel
+from playground.ui.batch import WHICH, batch_panel
 from playground.ui.code import code_of
 from playground.ui.frame import style
 from playground.ui.health import advice_line, health_panel
@@ -18,9 +21,19 @@ from playground.ui.save import save_menu
 from playground.ui.teaching import controls
 from playground.ui.timeline import timeline_panel
 
+
+def _forms() -> Iterable[str]:
+    from playground.export import FORMS  # brings NumPy along, which the first picture does not need
+
+    return FORMS
+
+
 SHOWN = (
     address.choice("speed", session.SPEED, "full speed", SPEEDS),
     address.opened("open", ("time", "health", "batch", "code")),
+    address.choice("form", "code-form", "script", _forms),
+    address.choice("which", "batch-which", "next", WHICH),
+    address.whole("tensor", "health-tensor", 0, 0, 4 * LIMITS.max_layers),
 )
 
 

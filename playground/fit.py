@@ -32,7 +32,7 @@ def findings(experiment: Experiment) -> list[Finding]:
     except ShapeError as error:
         fix = None if error.fix is None else _changed(experiment, layers=error.fix)
         return [Finding(str(error), True, error.cure, fix)]
-    shaped = (_task(experiment, output), _width(experiment, output))
+    shaped = (_task(experiment, output), _width(experiment, output), _weights(experiment))
     found = (*shaped, _twice(experiment), _batches(experiment), _cycle(experiment), _engine(experiment))
     return sorted((finding for finding in found if finding), key=lambda finding: not finding.fatal)
 
@@ -93,6 +93,19 @@ def _width(experiment: Experiment, output: tuple[int, ...]) -> Finding | None:
         f"The network has {number}, but {what} with {loss.name} need {wanted}: set the last Linear to {wanted}.",
         True,
         f"Set the last Linear to {wanted}",
+        _with_outputs(experiment, wanted),
+    )
+
+
+def _weights(experiment: Experiment) -> Finding | None:
+    """An optimizer without a parameter refuses to begin."""
+    if any(report.parameters for report in experiment.outline()):
+        return None
+    wanted = output_for(experiment.data)[0]["out_features"]
+    return Finding(
+        f"No layer has weights, so there is nothing to learn: add a Linear layer of {wanted}.",
+        True,
+        "Add a Linear layer",
         _with_outputs(experiment, wanted),
     )
 

@@ -29,11 +29,11 @@ class Word:
     write: Callable[[dict[str, Any]], str]
 
 
-def choice(name: str, key: str, plain: Any, values: Iterable[Any]) -> Word:
-    """For a widget that offers a few values."""
-    texts = {_slug(str(value)): value for value in values}
+def choice(name: str, key: str, plain: Any, values: Iterable[Any] | Callable[[], Iterable[Any]]) -> Word:
+    """For a widget that offers a few values; a function gives them where looking them up has a price."""
 
     def read(text: str) -> dict[str, Any]:
+        texts = {_slug(str(value)): value for value in (values() if callable(values) else values)}
         if text not in texts:
             raise ValueError(text)
         return {key: texts[text]}

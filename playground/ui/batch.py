@@ -26,8 +26,9 @@ def batch_panel() -> None:
 
 
 def _batch() -> None:
+    st.session_state.setdefault("batch-which", "next")
     which = st.segmented_control(
-        "Which batch", list(WHICH), format_func=lambda key: WHICH[key], default="next", key="batch-which",
+        "Which batch", list(WHICH), format_func=lambda key: WHICH[key], key="batch-which",
         label_visibility="collapsed", required=True,
     )  # fmt: skip
     told = ask("batch", which=which or "next")

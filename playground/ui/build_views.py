@@ -25,6 +25,9 @@ GRAPH_SAMPLES = 2
 """Of the batch whose graph is drawn."""
 WINDOW = {"size": 7, "padding": 0, "kernel": 3, "stride": 1, "dilation": 1}
 """What the picture of a window shows where no layer says anything else."""
+KINDS = {"conv": "Convolution", "max": "Max pooling", "avg": "Average pooling"}
+FORMS = ("nn.Sequential", "nn.Module", "NumPy")
+GRAPHS = {"modules": "Layers", "nodes": "Every operation", "torchviz": "torchviz"}
 MOST_SHOWN = 12
 """Rows and columns of the picture of a window."""
 
@@ -63,9 +66,9 @@ def layer_view(experiment: Experiment, reports: list[LayerReport], chosen: int) 
 
 def window_view(experiment: Experiment, reports: list[LayerReport], chosen: int) -> None:
     """How a window walks over a picture, to play with."""
-    kinds = {"conv": "Convolution", "max": "Max pooling", "avg": "Average pooling"}
+    st.session_state.setdefault("build-kind", "conv")
     kind = st.segmented_control(
-        "Kind", list(kinds), default="conv", format_func=lambda name: kinds[name], key="build-kind",
+        "Kind", list(KINDS), format_func=lambda name: KINDS[name], key="build-kind",
         label_visibility="collapsed", required=True,
     )  # fmt: skip
     _draw_window({**WINDOW, "kind": kind or "conv"}, "play")
@@ -236,16 +239,12 @@ def code_view(experiment: Experiment, reports: list[LayerReport], chosen: int) -
         return
     from playground.export import to_module, to_numpy_script, to_sequential  # brings NumPy along
 
-    forms: dict[str, Callable[[Experiment], str]] = {
-        "nn.Sequential": to_sequential,
-        "nn.Module": to_module,
-        "NumPy": to_numpy_script,
-    }
-    form = st.segmented_control(
-        "Form", list(forms), default="nn.Sequential", key="build-form", label_visibility="collapsed", required=True
-    )
+    writers: tuple[Callable[[Experiment], str], ...] = (to_sequential, to_module, to_numpy_script)
+    forms = dict(zip(FORMS, writers, strict=True))
+    st.session_state.setdefault("build-form", FORMS[0])
+    form = st.segmented_control("Form", list(forms), key="build-form", label_visibility="collapsed", required=True)
     try:
-        st.code(forms[form or "nn.Sequential"](experiment), language="python", height=CODE_HEIGHT)
+        st.code(forms[form or FORMS[0]](experiment), language="python", height=CODE_HEIGHT)
     except ValueError as error:
         st.info(str(error), icon=":material/info:")
 
@@ -273,9 +272,9 @@ def graph_view(experiment: Experiment, reports: list[LayerReport], chosen: int) 
         return
     from playground.ui.autograd import load_torch
 
-    kinds = {"modules": "Layers", "nodes": "Every operation", "torchviz": "torchviz"}
+    st.session_state.setdefault("build-graph", "modules")
     drawn = st.segmented_control(
-        "Drawn by", list(kinds), default="modules", key="build-graph", format_func=lambda name: kinds[name],
+        "Drawn by", list(GRAPHS), key="build-graph", format_func=lambda name: GRAPHS[name],
         label_visibility="collapsed", required=True,
     )  # fmt: skip
     load_torch()

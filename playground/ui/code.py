@@ -21,8 +21,9 @@ def code_of(experiment: Experiment) -> None:
     from playground.export import FORMS  # brings NumPy along, which the first picture does not need
 
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="code-forms"):
+        st.session_state.setdefault(FORM, "script")
         chosen = st.segmented_control(
-            "Form", list(FORMS), default="script", key=FORM, required=True, label_visibility="collapsed",
+            "Form", list(FORMS), key=FORM, required=True, label_visibility="collapsed",
             format_func=lambda name: FORMS[name].label,
         )  # fmt: skip
         form, epochs = FORMS[chosen or "script"], _epochs(experiment) if chosen != "module" else None

@@ -7,6 +7,7 @@ import streamlit as st
 
 from playground.landscapes.spec import WORDS, RaceSpec
 from playground.landscapes.worker import Job, Worker
+from playground.ui.session import GONE
 from playground.ui.visitor import Visitor
 
 RACE = "race"
@@ -75,6 +76,8 @@ def change(make: Change) -> None:
         st.session_state.pop(MISTAKE, None)
     except ValueError as error:
         st.session_state[MISTAKE] = str(error)
+    except IndexError:
+        st.session_state[MISTAKE] = GONE
 
 
 def show_mistake() -> None:

@@ -26,6 +26,7 @@ SHOWN = "shown"
 CLICKED = "clicked"
 REPLACED = "replaced"
 DRAFTING, BEHIND = "drafting", "behind"
+GONE = "What you have just changed was removed at the same moment, so nothing else was changed."
 LATE_SECONDS = 5.0
 """How late a message of the browser may come; within it, the address before the last one was not typed."""
 SPEED = "speed"
@@ -150,6 +151,8 @@ def change(make: Change) -> None:
         _adopt(new)
     except ValueError as error:
         st.session_state[MISTAKE] = str(error)
+    except IndexError:
+        st.session_state[MISTAKE] = GONE
 
 
 def _adopt(new: Experiment) -> None:

@@ -26,6 +26,8 @@ FILES = (
 )
 QUIET = (tree.DownloadButton,)
 """Widgets that change nothing on the page."""
+ACTIONS = (tree.Button, tree.MenuButton, tree.DownloadButton, tree.FileUploader)
+"""Widgets that are set to nothing."""
 
 
 class Walker:
@@ -58,6 +60,11 @@ class Walker:
             assert whole, f"{text!r} is no sentence, after\n{trail}"
             assert len(text) < 1_500, f"{text[:200]!r} … after\n{trail}"
             assert "Traceback" not in text, text
+
+    def shown(self) -> dict[str, Any]:
+        """What every widget with a key is set to, but those that write a new link."""
+        widgets = [node for node in self.app._tree if isinstance(node, tree.Widget) and not isinstance(node, ACTIONS)]
+        return {widget.key: widget.value for widget in widgets if widget.key and not widget.key.startswith("share-")}
 
     def _move(self, count: int) -> None:
         wishes: dict[str, WidgetState] = {}
