@@ -46,3 +46,12 @@ def test_a_network_can_be_fitted_to_any_data(name, loss):
     experiment = Experiment.starter("spiral").but(loss=LossSpec(name=loss))
     data = Experiment.starter(name).data
     assert not any(finding.fatal for finding in findings(fitted(experiment.but(data=data))))
+
+
+def test_a_network_without_weights_is_fatal_and_a_linear_layer_mends_it():
+    experiment = Experiment.from_query("data=circle&features=x&net=Tanh")
+    (finding,) = findings(experiment)
+    assert finding.fatal
+    assert "nothing to learn" in finding.message
+    assert finding.fix.layers[-1].name == "Linear"
+    assert findings(finding.fix) == []

@@ -26,7 +26,7 @@ def activations(run: Run, sample: int = 0, split: str = "val") -> dict[str, Any]
     `output`: the last layer's numbers; `probabilities`: of the classes, or None.
 
     Raises:
-        ValueError: there is no such sample, or no such split.
+        ValueError: there is no such sample, or no such split, or a layer needs more than one.
     """
     if split not in ("train", "val"):
         raise ValueError(f"there are training and validation samples, but no {split!r}.")
@@ -38,7 +38,13 @@ def activations(run: Run, sample: int = 0, split: str = "val") -> dict[str, Any]
     layers = [_picture("input", value)]
     with run.evaluating():
         for number, (layer, module) in enumerate(zip(run.experiment.layers, run.model, strict=True), 1):
-            value = module(value)
+            try:
+                value = module(value)
+            except ValueError as error:  # of a group norm of one unit
+                raise ValueError(
+                    f"Layer {number} ({layer.name}) cannot take one sample alone: a single value cannot be normalised; "
+                    "give the layer before it more units."
+                ) from error
             layers.append(_picture(f"{number} {layer.name}", value))
     classes = run.experiment.data.classes
     inputs = x[sample : sample + 1].cpu().numpy()

@@ -99,3 +99,9 @@ def test_through_depth_values_fade_vanish_or_stay_as_the_rule_says():
 def test_a_page_can_ask_for_both():
     assert QUESTIONS["activations"] is activations
     assert QUESTIONS["spread"] is spread
+
+
+def test_a_layer_that_cannot_take_one_sample_says_so():
+    run = Run(Experiment.from_query("data=circle.60&net=Linear.1~GroupNorm.1~Linear.1"))
+    with pytest.raises(ValueError, match=r"Layer 2 \(GroupNorm\) cannot take one sample alone: .* more units\."):
+        activations(run)
