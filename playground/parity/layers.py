@@ -188,6 +188,7 @@ def compare_layer(name: str, args: dict[str, Any], rows: int, columns: int, seed
         "x": _rows(bench.x),
         "target": None if bench.target is None else _rows(bench.target),
         "upstream": None if bench.is_loss else _rows(bench.upstream),
+        "shapes": {"x": list(bench.x.shape), "g": list(bench.upstream.shape)},
         "grids": [grid.as_json() for grid in grids],
         "running": [Grid(key, value, buffers[key].numpy()).as_json() for key, value in running],
         "absolute": worst["absolute"],

@@ -14,7 +14,7 @@ from playground.spec import LayerSpec, OptimizerSpec
 from playground.ui import parity_html as html
 from playground.ui import session
 from playground.ui.controls import param_control, part_params
-from playground.ui.parity_state import Slot, client, on_change, put
+from playground.ui.parity_state import Slot, change, client, on_change, on_click, put
 
 Draw = Callable[[Slot, dict[str, Any]], None]
 _STYLE = Path(__file__).resolve().parents[2] / "assets" / "parity.css"
@@ -140,7 +140,7 @@ def _first(name: str) -> Any:
 
 
 def _redraw(question: ParitySpec) -> None:
-    def another(old: ParitySpec, _: Any) -> ParitySpec:
+    def another(old: ParitySpec) -> ParitySpec:
         return old.but(draw=(old.draw + 1) % 10_000)
 
     st.button(
@@ -148,7 +148,8 @@ def _redraw(question: ParitySpec) -> None:
         icon=":material/casino:",
         key="parity-another",
         help=f"Draw other inputs, weights and gradients (now seed {question.draw}).",
-        on_click=on_change("parity-another", another),
+        on_click=on_click(change),
+        args=(another,),
         width="stretch",
     )
 
@@ -280,9 +281,9 @@ def _begun(slot: Slot, **fields: Any) -> bool:
 
 def _stop_or(label: str, slot: Slot) -> None:
     if slot.running:
-        st.button("Stop", icon=":material/stop:", key="parity-stop", on_click=slot.stop)
+        st.button("Stop", icon=":material/stop:", key="parity-stop", on_click=on_click(slot.stop))
     else:
-        st.button(label, icon=":material/replay:", key="parity-again", on_click=slot.again)
+        st.button(label, icon=":material/replay:", key="parity-again", on_click=on_click(slot.again))
 
 
 def _follow(slot: Slot, draw: Draw) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from html import escape
+from itertools import product
 from typing import Any
 
 Rows = Sequence[Sequence[float | None]]
@@ -29,6 +30,20 @@ def grid(rows: Rows, caption: str, scale: float, titles: Sequence[str] = ()) -> 
     return f"<table><caption>{escape(caption)}</caption>{''.join(lines)}</table>"
 
 
+def pages(rows: Rows, shape: Sequence[int], name: str, caption: str, scale: float) -> str:
+    """An array of any dimensions: one grid for each index of all but the last two, as `y[0, 1]`.
+
+    rows: the array as a table, (prod(shape[:-1]), shape[-1]).
+    """
+    if len(shape) < 3:
+        return grid(rows, caption, scale)
+    height, found = shape[-2], []
+    for number_, index in enumerate(product(*map(range, shape[:-2]))):
+        part = rows[number_ * height : (number_ + 1) * height]
+        found.append(grid(part, f"{name}[{', '.join(map(str, index))}]", scale))
+    return f'<div class="pages"><b>{escape(caption)}</b>{"".join(found)}</div>'
+
+
 def largest(*tables: Rows | None) -> float:
     """The largest absolute number of some tables."""
     return max((abs(v) for table in tables if table for row in table for v in row if v is not None), default=0.0)
@@ -52,7 +67,11 @@ def comparison(result: dict[str, Any], dark: bool) -> str:
     """Input and gradient from above, then every array: NumPy, difference, PyTorch, finite differences."""
     given = [("x", "input x", result["x"]), ("t", "target", result["target"])]
     given.append(("g", "gradient from above, g = dL/dy", result["upstream"]))
-    shown = "".join(f"<div>{grid(rows, title, largest(rows))}</div>" for _, title, rows in given if rows is not None)
+    shown = "".join(
+        f"<div>{pages(rows, result['shapes'].get(name, ()), name, title, largest(rows))}</div>"
+        for name, title, rows in given
+        if rows is not None
+    )
     parts = [f'<div class="row given">{shown}</div>']
     heads = ("NumPy", "difference", "PyTorch", "finite differences")
     parts.append('<div class="row heads">' + "".join(f"<div>{head}</div>" for head in heads) + "</div>")
@@ -62,13 +81,17 @@ def comparison(result: dict[str, Any], dark: bool) -> str:
         witness = array["witness"]
         parts.append(
             '<div class="row">'
-            f"<div>{grid(array['numpy'], array['name'] + ' · NumPy', scale)}</div>"
+            f"<div>{pages(array['numpy'], array['shape'], array['name'], array['name'] + ' · NumPy', scale)}</div>"
             f"{gap(array['absolute'], array['relative'], result['tolerance'])}"
-            f"<div>{grid(array['torch'], array['name'] + ' · PyTorch', scale)}</div>"
-            f"<div>{grid(witness, array['name'] + ' · differences', scale) if witness else ''}</div>"
+            f"<div>{pages(array['torch'], array['shape'], array['name'], array['name'] + ' · PyTorch', scale)}</div>"
+            f"<div>{_witness(array, scale) if witness else ''}</div>"
             "</div>"
         )
     return f'<div class="parity{" dark" if dark else ""}">{"".join(parts)}</div>'
+
+
+def _witness(array: dict[str, Any], scale: float) -> str:
+    return pages(array["witness"], array["shape"], array["name"], array["name"] + " · differences", scale)
 
 
 def step_comparison(result: dict[str, Any], dark: bool) -> str:

@@ -7,12 +7,15 @@ import streamlit as st
 
 from playground.parity.spec import WORD, ParitySpec
 from playground.ui import slot, teaching
+from playground.ui.visitor import Visitor
 from playground.work.client import Client
 
 QUESTION = "parity"
-ADDRESS = "parity-address"
 MISTAKE = "parity-mistake"
 JOBS = "parity-jobs"
+
+VISITOR = Visitor("parity")
+on_change, on_click = VISITOR.on_change, VISITOR.on_click
 
 Change = Callable[[ParitySpec], ParitySpec]
 
@@ -24,16 +27,30 @@ def client() -> Client:
 
 
 def question() -> ParitySpec:
-    """What the visitor looks at: from the address bar at first, and again whenever that was changed by hand."""
-    address = _words()
-    if QUESTION not in st.session_state or (address and address != st.session_state[ADDRESS]):
+    """What the visitor looks at, at the beginning of a page run.
+
+    It is read from the address bar at first, and again whenever that was changed by hand; then comes what the visitor
+    has set the widgets to.
+    """
+    address, changes = _words(), VISITOR.changes()
+    if VISITOR.typed(address, bool(changes)) or QUESTION not in st.session_state:
         try:
             st.session_state[QUESTION] = ParitySpec.from_query(address)
         except ValueError as error:
             st.session_state[QUESTION] = ParitySpec()
             st.session_state[MISTAKE] = f"This link cannot be opened as it is, so here is the plain page. {error}"
-        st.session_state[ADDRESS] = address
+        VISITOR.written(address)
+    for make in changes:
+        change(make)
     return st.session_state[QUESTION]
+
+
+def change(make: Change) -> None:
+    """Another question, or a sentence why there is none."""
+    try:
+        st.session_state[QUESTION] = make(st.session_state[QUESTION])
+    except ValueError as error:
+        st.session_state[MISTAKE] = str(error)
 
 
 def _words() -> dict[str, str]:
@@ -46,19 +63,7 @@ def write_address(experiment: dict[str, str]) -> None:
     whole = {**address, **experiment, **teaching.words()}
     if st.query_params.to_dict() != whole:
         st.query_params.from_dict(whole)
-    st.session_state[ADDRESS] = address
-
-
-def on_change(key: str, make: Callable[[ParitySpec, Any], ParitySpec]) -> Callable[[], None]:
-    """A widget callback: the new value of the widget `key` makes a new question, or a sentence why it cannot."""
-
-    def changed() -> None:
-        try:
-            st.session_state[QUESTION] = make(st.session_state[QUESTION], st.session_state[key])
-        except ValueError as error:
-            st.session_state[MISTAKE] = str(error)
-
-    return changed
+    VISITOR.written(address)
 
 
 def put(field: str) -> Callable[[ParitySpec, Any], ParitySpec]:

@@ -199,3 +199,15 @@ def test_the_train_page_plays_the_same_experiment_on_numpy(open_app):
     app.button(key="fix-0").click().run()
     assert problems(app) == []
     assert app.session_state[EXPERIMENT].training.engine == "torch"
+
+
+def test_pictures_are_shown_channel_by_channel_and_sequences_sample_by_sample(open_page):
+    app = open_page(part="Conv2d.3")
+    assert problems(app) == []
+    shown = texts(app)
+    for caption in ("x[2, 0]", "y[2, 2]", "dL/dx[0, 0]", "dL/dweight[2, 0]"):
+        assert f"<caption>{caption}</caption>" in shown
+    assert "relative difference" in shown
+    app = open_page(part="LSTM.3")
+    assert problems(app) == []
+    assert "<caption>dL/dx[2]</caption>" in texts(app)
