@@ -168,6 +168,13 @@ def test_a_giant_layer_is_outlined_at_once_and_allocates_nothing():
     assert report.macs == 10**12
 
 
+def test_thirty_layers_are_outlined_in_less_than_50_ms():
+    layers = layers_from_text("Unflatten.1_28_28~" + "Conv2d.8..3..1..1~BatchNorm2d~ReLU~" * 9 + "Flatten~Linear.10")
+    start = time.perf_counter()
+    assert len(outline(layers, (784,))) == 30
+    assert time.perf_counter() - start < 0.05
+
+
 MISTAKES = [
     ("Conv2d.8..3..1..1~Flatten~Linear.10....3136", (1, 14, 14),
      "Layer 3, Linear, expects 3,136 features but gets 1,568 from Flatten: set in_features to 1,568."),

@@ -57,7 +57,18 @@ def parts(kind: type, registry: dict) -> st.SearchStrategy:
 
 
 def layers() -> st.SearchStrategy:
-    """Any layer, its weights begun in any way."""
+    """Any layer, its weights begun in any way; blocks with any layers inside, which may be blocks."""
+
+    def blocks(inner: st.SearchStrategy) -> st.SearchStrategy:
+        inside = st.lists(inner, min_size=1, max_size=2).map(tuple)
+        return st.tuples(parts(LayerSpec, {name: e for name, e in LAYERS.items() if e.holds}), inside).map(
+            lambda pair: pair[0].but(layers=pair[1])
+        )
+
+    return plain_layers() | blocks(plain_layers() | blocks(plain_layers()))
+
+
+def plain_layers() -> st.SearchStrategy:
     inits = st.sampled_from(sorted(INITS))
     return st.tuples(parts(LayerSpec, LAYERS), inits).map(
         lambda pair: pair[0].but(init=pair[1]) if pair[0].entry.has_weights else pair[0]

@@ -11,7 +11,7 @@ from playground.models import resolve
 from playground.shapes import outline
 from playground.spec import DataSpec, Experiment
 from playground.templates import TEMPLATES
-from playground.training import Run
+from playground.training import Run, started
 
 SHOWN = {"rows": "iris", "pictures": "digits", "sequences": "wave"}
 
@@ -117,3 +117,37 @@ def test_a_template_is_exported(name):
     script = to_script(small(name), epochs=1)
     compile(script, name, "exec")
     assert "nn.Sequential(" in script
+
+
+@pytest.mark.parametrize("name", [name for name in TEMPLATES if name != "transformer"])
+def test_numpy_from_scratch_gives_the_same_losses_but_for_rounding(name):
+    experiment = small(name)
+    theirs, ours = (started(experiment.but(training=experiment.training.but(engine=one))) for one in ("torch", "numpy"))
+    for run in (theirs, ours):
+        run.advance(steps=6)
+    assert ours.where == "cpu, NumPy"
+    assert ours.history["loss"] == pytest.approx(theirs.history["loss"], rel=1e-4)
+
+
+@pytest.mark.parametrize("name", ["lstm", "transformer", "ann"])
+def test_tokens_are_learned_through_an_embedding(name):
+    data = Experiment.starter("characters").data.set(encoding="tokens", n=200)
+    experiment = TEMPLATES[name].experiment(data)
+    assert experiment.layers[0].name == "Embedding"
+    run = Run(experiment, "cpu")
+    assert run.x_train.dtype == torch.int64
+    before = run.evaluate()["train"]["loss"]
+    run.advance(steps=40)
+    assert run.evaluate()["train"]["loss"] < before
+    assert run.predict(run.data.x_val).shape == (len(run.data.x_val), 30)
+
+
+def test_an_autoencoder_answers_with_its_input():
+    run = Run(small("autoencoder"), "cpu")
+    assert run.t_train.equal(run.x_train.flatten(1))
+    assert run.evaluate()["train"]["accuracy"] is None
+    assert run.evaluate()["train"]["r2"] < 1
+    with pytest.raises(ValueError, match="looked at in another way"):
+        DataSpec.of(name="spiral", target="inputs")
+    with pytest.raises(ValueError, match="choose one of labels, inputs"):
+        DataSpec.of(name="iris", target="outputs")
