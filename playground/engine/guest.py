@@ -19,7 +19,7 @@ from playground.training.diagnostics import QUESTIONS
 
 LEASE = 3.0
 """How long a run computes after somebody last looked at it."""
-KEEP_EVERY, KEEP_SHARE = 3.0, 0.02
+KEEP_EVERY, KEEP_SHARE = 2.0, 0.02
 """A playing run's state is kept so often, and takes no more than this share of the time."""
 DRAW_EVERY, DRAW_SHARE, DRAW_AT_LEAST = 0.09, 0.05, 2.0
 """Between two pictures: at least this, and no more than this share of the time; but one each 2 s."""
