@@ -8,7 +8,8 @@ function confusionPlace(view, panel, context) {
   const widest = Math.max(...names.map((name) => context.measureText(name).width));
   const left = clamp(widest + 22, 30, 92);
   const images = Boolean(arrays.worst_images);
-  const bottom = images || !header.worst?.length ? 30 : 30 + 18 + 15 * Math.min(header.worst.length, 6);
+  const sentences = header.continued ? 2 : Math.min(header.worst?.length ?? 0, 6);
+  const bottom = images || !sentences ? 30 : 30 + 18 + 15 * sentences;
   const right = images ? 104 : 4;
   const cellHeight = Math.floor(Math.min((panel.height - TITLE - bottom) / count, 56));
   const cellWidth = Math.floor(Math.min((panel.width - left - right) / count, 2 * cellHeight));
@@ -22,6 +23,7 @@ function drawConfusion(view, panel, context) {
   drawConfusionCells(view, context, place);
   drawConfusionWords(view, context, place);
   if (place.images) drawWorstImages(view, panel, context, place);
+  else if (view.header.continued) drawContinuedText(view, context, place);
   else drawWorstSentences(view, context, place);
 }
 
@@ -41,7 +43,7 @@ function drawConfusionCells({ theme, arrays, focus }, context, { x, y, cellWidth
       const colour = mix(theme.middle, row === column ? theme.blue : theme.orange, value ? 0.12 + 0.8 * share : 0);
       context.fillStyle = rgb(colour);
       context.fillRect(x + column * cellWidth, y + row * cellHeight, cellWidth - 1, cellHeight - 1);
-      if (!value) continue;
+      if (!value || cellHeight < 9) continue; // in a crowd the colour tells more
       const ink = luminance(colour) > 0.52 ? "rgb(20,22,28)" : "rgb(255,255,255)";
       const at = [x + (column + 0.5) * cellWidth - 0.5, y + (row + 0.5) * cellHeight];
       write(context, theme, String(value), ...at, { align: "center", colour: ink, size: cellWidth < 20 ? 9 : 11 });
@@ -57,7 +59,7 @@ function drawConfusionCells({ theme, arrays, focus }, context, { x, y, cellWidth
 function drawConfusionWords({ theme }, context, { x, y, cellWidth, cellHeight, width, height, names }) {
   names.forEach((name, k) => {
     const [column, row] = [x + (k + 0.5) * cellWidth, y + (k + 0.5) * cellHeight];
-    write(context, theme, name, x - 6, row, { align: "right", size: 10, room: x - 20 });
+    if (k % Math.ceil(9 / cellHeight) === 0) write(context, theme, name, x - 6, row, { align: "right", size: 10, room: x - 20 });
     write(context, theme, name, column, y + height + 8, { align: "center", size: 10, room: cellWidth + 2 });
   });
   write(context, theme, "predicted", x + width / 2, y + height + 21, { align: "center", size: 10 });

@@ -125,7 +125,9 @@ function drawTiles(view, context, place, c) {
   const maps = arrays[`map_${c}`];
   context.fillStyle = rgb(theme.middle);
   for (const y of ys) context.fillRect(x - size / 2, y - size / 2, size, size);
-  if (maps && header.view === "plane") drawMapTiles(view, context, place, c, maps);
+  const features = arrays[`feature_${c}`];
+  if (features) drawMapTiles(view, context, place, c, features);
+  else if (maps && header.view === "plane") drawMapTiles(view, context, place, c, maps);
   else if (maps) drawLineTiles(view, context, place, maps);
   else if (arrays[`mean_${c}`]) drawMeanTiles(view, context, place, arrays[`mean_${c}`]);
   context.beginPath();

@@ -4,9 +4,10 @@ const TITLE = 16; // px for the title
 const AXIS = { left: 30, bottom: 18 }; // px for the numbers along the axes
 
 /** The square (or wide) field that the output is drawn in, and where its legend starts. */
-function outputBox(panel) {
-  const size = panel.height - TITLE - AXIS.bottom;
-  return { x: AXIS.left, y: TITLE, width: size, height: size };
+function outputBox(panel, arrays) {
+  const above = arrays?.continued ? Math.round(panel.height * 0.42) : 0; // the continuation stands there
+  const size = panel.height - above - TITLE - AXIS.bottom;
+  return { x: AXIS.left, y: above + TITLE, width: size, height: size };
 }
 
 function outputKind({ header, arrays }) {
@@ -34,7 +35,7 @@ function outputTitle(view) {
         : "Predicted value",
     line: "Prediction along x",
     confusion: `Confusion matrix, ${header.confusion_split ?? "validation"}`,
-    scatter: "Predicted against true value",
+    scatter: view.arrays.continued ? "Going on by itself" : "Predicted against true value",
     none: "Output",
   };
   const wrong = header.view === "plane" && isShown(view, "errors") ? ` · ${countErrors(view)} wrong` : "";
@@ -45,7 +46,8 @@ function drawOutput(view, panel, context) {
   const { theme } = view;
   const title = { colour: theme.text, weight: 600, room: panel.width - AXIS.left };
   write(context, theme, outputTitle(view), AXIS.left, 7, title);
-  const box = outputBox(panel);
+  const box = outputBox(panel, view.arrays);
+  if (view.arrays.continued) drawContinued(view, panel, context, box);
   panel.field = box;
   const drawKind = { plane: drawPlane, line: drawLine, confusion: drawConfusion, scatter: drawScatter };
   drawKind[outputKind(view)]?.(view, panel, context, box);

@@ -23,6 +23,7 @@ from playground.training.metrics import predicted_classes, probabilities
 SURFACE, LINE, LINE_MAP = 50, 200, 64  # points along one side
 MAP_LEAST, MAP_MOST, MAP_CELLS = 10, 16, 3_000  # side of a unit's map: least, most, and cells of all maps together
 MAX_UNITS = 16  # shown in one column
+CONTINUED = 30  # values, or characters, that a network of sequences goes on by itself
 MAX_CURVE, MAX_POINTS, MAX_SCATTER, MAX_SAMPLES, MAX_WORST = 64, 500, 300, 256, 6
 MAX_MOVING = 128  # parameters shown up to which gradients and updates travel also while the run plays
 NEAR = 0.02  # of the domain: so near to a point that the point itself is traced
@@ -111,6 +112,9 @@ class Painter:
             header["trace"] = self._trace(self.traced)
         view = {"plane": self._plane, "line": self._line, "table": self._table}[self.facts["view"]]
         more, drawn = view(output)
+        if self.facts["view"] == "table":
+            continued, values = self._continued()
+            more, drawn = more | continued, drawn | values | self._feature_maps()
         return header | more, arrays | drawn
 
     # -- numbers --------------------------------------------------------------------------------------------------
@@ -159,6 +163,7 @@ class Painter:
     def _forward(self) -> tuple[Tensor, list[Tensor]]:
         """Outputs for all rows of `x`, and every column's values for the rows behind `tail`: (rows, shown)."""
         model, x, units = self.run.model, self.x, []
+        self.features: list[Tensor | None] = [None] * len(self.columns)
         ends = {column.last: column for column in self.columns}
         training = model.training
         model.eval()
@@ -166,13 +171,66 @@ class Painter:
             with torch.inference_mode():
                 if -1 in ends:
                     units.append(ends[-1].values(x[self.tail :]))
+                    self._look(0, x)
                 for index, module in enumerate(model):
                     x = module(x)
+                    self._look(len(units), x)
                     if index in ends:
                         units.append(ends[index].values(x[self.tail :]))
         finally:
             model.train(training)
         return x, units
+
+    def _look(self, column: int, x: Tensor) -> None:
+        """Keep the feature maps of one sample: the last ones of the column that are still laid out as pictures."""
+        if x.dim() == 4 and x.shape[2] * x.shape[3] > 1 and column < len(self.columns) and self.tail < len(x):
+            self.features[column] = x[self.tail, : self.columns[column].shown]
+
+    def _feature_maps(self) -> Arrays:
+        """`feature_0`, ...: one sample on its way through the channels shown, no finer than the maps of a plane."""
+        found = {index: maps for index, maps in enumerate(self.features) if maps is not None}
+        side = min(MAP_MOST, math.isqrt(2 * MAP_CELLS // max(1, sum(len(maps) for maps in found.values()))))
+        arrays: Arrays = {}
+        for index, maps in found.items():
+            size = [min(side, length) for length in maps.shape[1:]]
+            small = nn.functional.adaptive_avg_pool2d(maps.float(), size).cpu().numpy()
+            arrays[f"feature_{index}"] = _signed(small, _scale(small))
+        return arrays
+
+    def _continued(self) -> tuple[dict[str, Any], Arrays]:
+        """How the network goes on by itself from the first sample that is looked at: every answer is its next input."""
+        spec, data = self.run.experiment.data, self.run.data
+        numbers = not spec.classes and spec.target == "labels" and spec.input_shape[1:] == (1,)
+        if not (spec.entry.tokens or numbers) or spec.columns not in ((), (spec.args.get("target"),)):
+            return {}, {}
+        raw = (data.raw_val if len(data.raw_val) else data.raw_train)[0]
+        window = list(raw.argmax(-1) if raw.ndim == 2 and spec.entry.tokens else raw.reshape(-1))
+        steps = len(window)
+        training = self.run.model.training
+        self.run.model.eval()
+        try:
+            with torch.inference_mode():
+                for _ in range(CONTINUED):
+                    window.append(self._next(np.array(window[-steps:])))
+        finally:
+            self.run.model.train(training)
+        if numbers:
+            return {"continued": {"seen": steps, "text": None}}, {"continued": np.array(window, np.float32)}
+        text = "".join(spec.entry.names[int(token)] for token in window)
+        return {"continued": {"seen": steps, "text": text}}, {}
+
+    def _next(self, window: np.ndarray) -> float:
+        """What follows a window, in the units of the data."""
+        run, data, spec = self.run, self.run.data, self.run.experiment.data
+        if spec.entry.tokens:
+            x = window if spec.tokens else np.eye(spec.entry.tokens)[window]
+        else:
+            x = (window[:, None] - data.x_mean) / data.x_std
+        given = torch.tensor(x, dtype=run.x_train.dtype, device=run.device)[None]
+        output = run.model(given)
+        if spec.entry.tokens:
+            return predicted_classes(run.experiment.loss.entry, output)[0].item()
+        return float(np.nan_to_num(output.reshape(-1)[0].item() * data.y_std + data.y_mean))
 
     def _maps(self, units: list[Tensor]) -> tuple[Arrays, list[float]]:
         """Each unit over the plane or the line, or its mean over samples; and what 255 (or 1) stands for."""

@@ -14,7 +14,7 @@ from typing import Any
 import streamlit as st
 
 _ASSETS = Path(__file__).resolve().parents[2] / "assets" / "live"
-_OUTPUTS = ("plane", "line", "confusion", "scatter", "output")
+_OUTPUTS = ("plane", "line", "confusion", "scatter", "continued", "output")
 _TOUCH = ("send", "edit", "trace", "switches", "hidden", "points")
 _DRAWN = ("network", *_OUTPUTS, "curves")
 _PARTS = ("snapshot", "stream", "format", "theme", "paint", *_DRAWN, *_TOUCH, "focus", "phases", "view")

@@ -23,6 +23,7 @@ HANDLE = "handle"
 ADDRESS = "address"
 MISTAKE = "mistake"
 SHOWN = "shown"
+PAGE = "page"
 CLICKED = "clicked"
 REPLACED = "replaced"
 DRAFTING, BEHIND = "drafting", "behind"
@@ -50,6 +51,7 @@ def experiment(drafting: bool = False) -> Experiment:
     is `drafting` the run does not follow every change at once, but when it is asked for (`catch_up`) or elsewhere.
     """
     st.session_state[DRAFTING] = drafting
+    _leave_other_page()
     if EXPERIMENT not in st.session_state:
         _open_address(_words())
     acted = st.session_state.pop(CLICKED, False)  # before the widgets are looked at: a click may have changed them too
@@ -59,6 +61,17 @@ def experiment(drafting: bool = False) -> Experiment:
     if not drafting:
         catch_up()
     return st.session_state[EXPERIMENT]
+
+
+def _leave_other_page() -> None:
+    """Forget the widgets of another page. One of the same key here is a new one for Streamlit, which would begin with
+    its own plain value and be taken for the visitor's choice; so `show` sets it anew."""
+    context = get_script_run_ctx()
+    page = context.page_script_hash if context else ""
+    if st.session_state.get(PAGE, page) != page:
+        for key in st.session_state.pop(SHOWN, {}):
+            st.session_state.pop(key, None)
+    st.session_state[PAGE] = page
 
 
 def _address_was_changed() -> bool:

@@ -23,16 +23,14 @@ TASKS = {"classification": "a class", "regression": "a number", "series": "the n
 
 def uploads_panel() -> None:
     """The file, what was found in it, what to make of it; then the downloads."""
-    task: Task | None = st.session_state.get(TASK)
-    if task is not None:
-        st.fragment(_progress, run_every=POLL_SECONDS)()
-        return
     left, right = st.columns([62, 38], gap="medium")
     with left:
-        _upload()
+        _upload()  # also while it is worked on: an uploader that is not drawn forgets its file
     with right:
         _downloads()
-    if (found := st.session_state.get(FOUND)) is not None:
+    if st.session_state.get(TASK) is not None:
+        st.fragment(_progress, run_every=POLL_SECONDS)()
+    elif (found := st.session_state.get(FOUND)) is not None:
         _table(found)
 
 

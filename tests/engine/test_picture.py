@@ -5,9 +5,10 @@ import numpy as np
 import pytest
 
 from playground.catalog import DATASETS
-from playground.engine.picture import MAX_CURVE, Painter, picture
+from playground.engine.picture import CONTINUED, MAX_CURVE, Painter, picture
 from playground.engine.snapshot import Snapshot, blank, pack, read_header, unpack
 from playground.spec import DataSpec, Experiment, LayerSpec
+from playground.templates import TEMPLATES
 from playground.training import Run
 from tests.layers_around import REAL, around
 
@@ -30,7 +31,8 @@ def draw(experiment: Experiment, steps: int = 60) -> tuple[Run, dict, dict]:
 def test_every_data_set_follows_the_wire_format(name: str) -> None:
     run, header, arrays = draw(Experiment.starter(name))
     entry = DATASETS[name]
-    assert set(header) == FIELDS | set(OWN) | {"arrays"}
+    goes_on = {"continued"} if name in ("wave", "characters") else set()
+    assert set(header) == FIELDS | set(OWN) | {"arrays"} | goes_on
     assert header["step"] == run.step
     assert header["epoch"] == pytest.approx(run.epoch, abs=1e-4)
     assert header["train"] == run.evaluate()["train"]
@@ -245,3 +247,36 @@ def test_a_unit_of_a_convolution_is_the_mean_of_its_map() -> None:
     samples = run.x_train[np.linspace(0, len(run.x_train) - 1, 256).round().astype(int)]
     maps = run.model[:2](samples).mean((0, 2, 3)).detach().numpy()
     np.testing.assert_allclose(arrays["mean_1"] * np.abs(maps).max(), maps, atol=1e-4)
+
+
+def test_feature_maps_are_one_sample_on_its_way_through_the_channels() -> None:
+    data = Experiment.starter("digits").data.set(layout="image")
+    run, header, arrays = draw(TEMPLATES["cnn"].experiment(data), 3)
+    maps = [arrays[f"feature_{index}"] for index in range(3)]
+    assert [len(one) for one in maps] == [column["shown"] for column in header["columns"][:3]]
+    spread = np.linspace(0, len(run.data.x_train) - 1, 256).round().astype(int)
+    pixels = run.data.x_train[spread[0], 0]
+    assert np.allclose(maps[0][0] / 127.5 - 1, pixels / np.abs(pixels).max(), atol=0.01)
+    assert sum(one.nbytes for one in maps) < 9_000
+    _, _, flat = draw(Experiment.starter("digits"), 3)
+    assert not any(name.startswith("feature_") for name in flat)
+
+
+def test_a_wave_goes_on_from_its_own_answers() -> None:
+    run, header, arrays = draw(Experiment.starter("wave"), 100)
+    seen, values = header["continued"]["seen"], arrays["continued"]
+    assert (seen, len(values)) == (20, 20 + CONTINUED)
+    assert np.allclose(values[:seen], run.data.raw_val[0, :, 0], atol=1e-6)
+    for k in (seen, seen + 7, len(values) - 1):
+        given = values[k - seen : k].reshape(1, seen, 1)
+        assert values[k] == pytest.approx(run.predict(given).item(), abs=1e-4)
+
+
+def test_a_text_goes_on_from_its_own_answers() -> None:
+    run, header, _ = draw(Experiment.starter("characters"), 100)
+    seen, text = header["continued"]["seen"], header["continued"]["text"]
+    names = run.experiment.data.entry.names
+    assert len(text) == seen + CONTINUED
+    last = np.array([names.index(letter) for letter in text])
+    given = np.eye(30)[last[-seen - 1 : -1]][None]
+    assert last[-1] == run.predict(given).argmax()
