@@ -50,6 +50,7 @@ def test_whatever_is_clicked_a_page_stays_whole_and_its_address_leads_back(page)
     again = opened(page, **address)
     assert not again.exception
     assert dict(again.query_params) == address, "\n".join(walker.trail[-12:])
+    again.run()
     before, after = walker.shown(), Walker(again, SEED).shown()
     both = before.keys() & after.keys()  # an open popover is not in the address
     assert {key: after[key] for key in both} == {key: before[key] for key in both}
