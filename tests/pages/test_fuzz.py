@@ -10,6 +10,7 @@ from page_helpers import PAGES, ROOT
 from page_walker import NASTY, Walker
 from streamlit.testing.v1 import AppTest
 
+from playground.data.fetching import SIZES
 from playground.teaching import LOCKABLE
 from playground.ui import player, session
 from playground.ui.session import EXPERIMENT, HANDLE, MISTAKE
@@ -20,6 +21,8 @@ SEED = int(os.environ.get("PLAYGROUND_FUZZ_SEED", "0"))
 FIRST = "app_pages/train.py"
 QUOTES = {"app_pages/autograd.py": ("RuntimeError: ",)}
 """What a page shows as torch says it."""
+DOWNLOADS = tuple(f"own-{name}" for name in SIZES)
+"""Keys of buttons that fetch something from the net: not in a test."""
 
 
 @pytest.fixture(autouse=True)
@@ -42,7 +45,7 @@ def opened(page: str, **query: str) -> AppTest:
 @pytest.mark.parametrize("page", PAGES)
 def test_whatever_is_clicked_a_page_stays_whole_and_its_address_leads_back(page):
     app = opened(page)
-    walker = Walker(app, SEED, QUOTES.get(page, ()))
+    walker = Walker(app, SEED, QUOTES.get(page, ()), DOWNLOADS)
     walker.walk(-(-MOVES // len(PAGES)))
     app.run()
     walker.check()
