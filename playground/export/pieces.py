@@ -311,6 +311,8 @@ def _call(
 def _text(value: Any) -> str:
     if isinstance(value, Code):
         return value
+    if isinstance(value, tuple) and len(repr(value)) > LINE_LENGTH // 2:
+        return "(\n" + "".join(f"    {_text(part)},\n" for part in value) + ")"
     return json.dumps(value) if isinstance(value, str) else repr(value)
 
 

@@ -24,7 +24,7 @@ def in_a_fresh_process(command: list[str], given: str = "", **options) -> str:
     """What the process prints; accelerators are hidden from it."""
     environment = {**os.environ, "CUDA_VISIBLE_DEVICES": ""}
     done = subprocess.run(command, input=given, capture_output=True, text=True, env=environment, check=False, **options)
-    assert done.returncode == 0, done.stderr[-3000:]
+    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     return done.stdout
 
 

@@ -27,12 +27,16 @@ def _empty_store():
         file.unlink()
 
 
-def open_page(**query: str) -> AppTest:
+def first_page(**query: str) -> AppTest:
     app = AppTest.from_file(str(ROOT / "streamlit_app.py"), default_timeout=60)
     app.switch_page("app_pages/data.py")
     for word, text in query.items():
         app.query_params[word] = text
-    app.run()
+    return app.run()
+
+
+def open_page(**query: str) -> AppTest:
+    app = first_page(**query)
     from playground.ui.session import engine
 
     engine().start()
@@ -148,7 +152,7 @@ def test_an_uploaded_table_is_learned_from(give):
     again = open_page(**experiment.to_query())
     assert again.session_state[EXPERIMENT] == experiment
     store.remove(experiment.data.file)
-    gone = open_page(**experiment.to_query())
+    gone = first_page(**experiment.to_query())
     assert "upload it again on the page Data" in problems(gone)[0]
     assert gone.session_state[EXPERIMENT].data.name == "spiral"
 

@@ -32,6 +32,7 @@ def test_the_default_experiment_is_there_with_a_picture_and_its_numbers_as_text(
     assert [part.proto.component_name for part in app.get("bidi_component")] == [
         "playground_live_code",
         "playground_live_view",
+        "playground_tab",
     ]
 
 

@@ -4,8 +4,10 @@ import asyncio
 import json
 import struct
 import time
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -43,8 +45,14 @@ def frames(chunks: list[bytes]) -> list[bytes]:
     return found
 
 
+def run(main: Coroutine[None, None, Any]) -> Any:
+    """In a thread of its own: the browser tests leave their event loop running in this one."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, main).result()
+
+
 def ask(token: str) -> object:
-    return asyncio.run(stream.stream(SimpleNamespace(path_params={"token": token})))
+    return run(stream.stream(SimpleNamespace(path_params={"token": token})))
 
 
 def test_a_stream_gives_every_new_picture_and_ends_when_the_run_stands_still(handle: Handle) -> None:
@@ -58,7 +66,7 @@ def test_a_stream_gives_every_new_picture_and_ends_when_the_run_stands_still(han
         return chunks
 
     handle.play()
-    headers = [unpack(frame)[0] for frame in frames(asyncio.run(follow()))]
+    headers = [unpack(frame)[0] for frame in frames(run(follow()))]
     steps = [header["step"] for header in headers]
     assert steps == sorted(set(steps[:-1])) + steps[-1:]
     assert headers[-1]["status"] == "ready"
@@ -75,7 +83,7 @@ def test_a_stream_renews_the_lease_and_its_end_lets_the_run_stand_still(engine: 
         await pictures.aclose()
 
     handle.play()
-    asyncio.run(follow(4.0))  # longer than the lease of a page that has asked once
+    run(follow(4.0))  # longer than the lease of a page that has asked once
     assert handle.snapshot.header["status"] == "playing"
     time.sleep(5.0)
     before = handle.snapshot.header["step"]
@@ -92,7 +100,7 @@ def test_a_stream_whose_page_asks_no_more_ends(handle: Handle, monkeypatch: pyte
     handle.play()
     handle.poll()
     start = time.monotonic()
-    assert asyncio.run(follow()) >= 1
+    assert run(follow()) >= 1
     assert time.monotonic() - start < 4
 
 
