@@ -31,7 +31,9 @@ def test_rows_equal_single_runs_bit_for_bit(name):
 
 
 @pytest.mark.parametrize(
-    "landscape", [*LANDSCAPES.values(), from_expression("x**4 + exp(y/3) + abs(x*y)**1.5")], ids=lambda landscape: landscape.key or "typed"
+    "landscape",
+    [*LANDSCAPES.values(), from_expression("x**4 + exp(y/3) + abs(x*y)**1.5")],
+    ids=lambda landscape: landscape.key or "typed",
 )
 def test_rows_equal_single_runs_on_every_landscape(landscape):
     starts = starts_on(landscape)
