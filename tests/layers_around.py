@@ -17,7 +17,8 @@ def layer(name: str, **args) -> LayerSpec:
 
 def around(name: str, **args) -> tuple[LayerSpec, ...]:
     """The layer, with what makes of a row of numbers what it takes, and of what it gives a row again."""
-    shape = tuple(size or 5 for size in LAYERS[name].sample)
+    first, *rest = (size or 5 for size in LAYERS[name].sample)
+    shape = (first * args.get("groups", 1), *rest)
     before = [layer("Linear", out_features=prod(shape))]
     if len(shape) > 1:
         before.append(layer("Unflatten", unflattened_size=shape))
@@ -46,7 +47,7 @@ def another(param: Param):
     if param.default is None:
         return param.default if param.kind == "int" and param.high == 10**9 else 2 if param.kind == "int" else 1e-3
     if param.kind == "int":
-        return max(int(param.low), 2)
+        return max(int(param.low), 2 if param.default != 2 else 4)
     if not param.default:
         return min(0.05, param.high)
     return param.default * 1.25 if param.default * 1.25 <= param.high else param.default * 0.75

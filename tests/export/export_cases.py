@@ -1,19 +1,31 @@
 """Experiments that together use everything in the registries, one option varied at a time, and what a Run makes of them."""
 
+import ast
 from functools import lru_cache
 
+import nbformat
 import torch
 
 from playground.catalog import DATASETS, FEATURES, INITS, LAYERS, LOSSES, OPTIMIZERS, SCHEDULERS
 from playground.catalog.base import Entry
+from playground.export import to_module, to_notebook, to_script
 from playground.fit import findings
 from playground.spec import DataSpec, Experiment, LayerSpec, LossSpec, OptimizerSpec, SchedulerSpec, TrainingSpec
 from playground.templates import TEMPLATES
 from playground.training import Run, started
 from tests.layers_around import REAL, another, around
 
+from fresh_process import run_all  # isort: skip
+
 EPOCHS = 3
-NEEDS = {"nesterov": {"momentum": 0.9}, "dampening": {"momentum": 0.9}, "max_iter": {"max_iter": 3}}
+LAST = "dropout and batch norm"
+"""The experiment that is run after all others: it draws every kind of random number."""
+NEEDS = {
+    "nesterov": {"momentum": 0.9},
+    "dampening": {"momentum": 0.9},
+    "max_iter": {"max_iter": 3},
+    "output_padding": {"stride": 3},
+}
 """Arguments that another argument needs to have an effect, or to be quick."""
 
 
@@ -113,6 +125,11 @@ def layers():
     for name in REAL:
         for label, args in variations(LAYERS[name]):
             yield f"layer {label}", small(hidden=around(name, **args))
+    words = DataSpec(name="characters", args={"n": 60, "encoding": "tokens"})
+    for name in sorted(set(LAYERS) - set(REAL)):
+        for label, args in variations(LAYERS[name]):
+            reading = (layer(name, **args), layer("Flatten"), layer("Linear", out_features=words.classes))
+            yield f"layer {label}", small(words, loss=LossSpec(name="CrossEntropyLoss")).but(layers=reading)
     for name in INITS:
         weights = [LayerSpec(name="Linear", init=name), layer("Tanh"), layer("Dropout", p=0.2), layer("LayerNorm")]
         yield f"init {name}", small(hidden=weights)
@@ -132,6 +149,7 @@ def templates():
 def trainings():
     settings = {
         "in order": {"shuffle": False},
+        "whole batches": {"drop_last": True},
         "one batch": {"batch_size": 500},
         "clipped": {"clip_norm": 0.05},
         "l1": {"l1": 0.01},
@@ -147,18 +165,61 @@ def trainings():
         data = DataSpec(name="circle", args={"n": 60, "noise": 0.3}, train_fraction=fraction)
         early = {"patience": 2, "epochs": 60}
         yield f"early stopping {fraction}", small(data, optimizer=jumpy, training=early)
+    itself = Experiment.starter("iris").data.but(target="inputs")
+    yield "autoencoder", small(itself, outputs=itself.outputs, loss=LossSpec(name="MSELoss"))
     probabilities = small(loss=LossSpec(name="BCELoss"), training={"precision": "mixed"})
     yield "mixed BCELoss", probabilities.but(layers=(*probabilities.layers, layer("Sigmoid")))
 
 
 GROUPS = (starters, datasets, losses, optimizers, schedulers, layers, templates, trainings)
 EXPERIMENTS: dict[str, Experiment] = {}
+UNFIT: set[str] = set()
+"""Labels of what cannot be trained, such as Flatten with start_dim=0 in the middle."""
 for group in GROUPS:
     for label, experiment in group():
         if any(finding.fatal for finding in findings(experiment)):
-            continue  # such as Flatten with start_dim=0 in the middle
+            UNFIT.add(label)
+            continue
         assert label not in EXPERIMENTS, f"two experiments are called {label}"
         EXPERIMENTS[label] = experiment
+
+EXPERIMENTS[LAST] = EXPERIMENTS.pop(LAST)
+
+
+def cells(experiment: Experiment) -> list[str]:
+    """The code of the experiment's notebook."""
+    notebook = nbformat.reads(to_notebook(experiment), as_version=4)
+    return [cell.source for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def with_module(experiment: Experiment) -> str:
+    """The script of the experiment with the class of `to_module` in the place of its network."""
+    text = to_script(experiment)
+    lines = text.splitlines()
+    (network,) = (one for one in ast.parse(text).body if "model" in _assigned(one))
+    rules = [one for one in ast.parse(text).body if ast.unparse(one).startswith("initialise(")]
+    for one in rules:  # the class does it in its __init__
+        lines[one.lineno - 1 : one.end_lineno] = [""] * (one.end_lineno - one.lineno + 1)
+    lines[network.lineno - 1 : network.end_lineno] = ["model = Network().to(device)"]
+    head = max(one.end_lineno for one in ast.parse(text).body if isinstance(one, ast.Import | ast.ImportFrom))
+    return "\n".join([*lines[:head], to_module(experiment), *lines[head:]])
+
+
+def _assigned(statement: ast.stmt) -> list[str]:
+    targets = statement.targets if isinstance(statement, ast.Assign) else []
+    return [target.id for target in targets if isinstance(target, ast.Name)]
+
+
+@lru_cache
+def all_computed() -> dict[tuple[str, str], dict]:
+    """(form, label) -> what the code of that experiment in that form computed, in a fresh process."""
+    write = {"script": to_script, "notebook": lambda one: "\n\n".join(cells(one)), "module": with_module}
+    return run_all({(form, label): write[form](one) for form in write for label, one in EXPERIMENTS.items()})
+
+
+def computed(form: str) -> dict[str, dict]:
+    """Label -> what the code of that experiment in this form computed."""
+    return {label: result for (other, label), result in all_computed().items() if other == form}
 
 
 @lru_cache

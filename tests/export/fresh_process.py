@@ -1,23 +1,21 @@
-"""Scripts that run as in a fresh process each, hundreds of them in the time of a few.
+"""Scripts run in processes of their own, hundreds of them in the time of a few.
 
-Importing torch takes two seconds. So one process that is started anew imports what scripts import, computes nothing, and
-forks a child for every script: the child has the memory of a process that has just imported torch (its random state, its
-settings, no thread, no tensor), runs one script as `__main__`, and ends. Nothing of it can reach the next one.
-`test_a_child_is_like_a_fresh_process` compares such a child with `python script.py`.
+Importing torch takes two seconds. So as many processes as there are cores are started anew, and each runs its share of
+the scripts one after the other: every script as `__main__` in a namespace of its own. What one leaves behind could at
+worst make the next one disagree with the run. `test_a_script_alone_is_like_one_among_many` compares the last of them
+with `python script.py`.
 """
 
 import contextlib
-import gc
 import importlib.abc
 import io
 import json
 import os
 import subprocess
 import sys
-import tempfile
-import traceback
+from concurrent.futures import ThreadPoolExecutor
 
-KEPT = ("losses", "train_loss", "train_accuracy", "val_loss", "val_accuracy")
+KEPT = ("train_loss", "train_accuracy", "val_loss", "val_accuracy")
 
 
 def in_a_fresh_process(command: list[str], given: str = "", **options) -> str:
@@ -28,28 +26,35 @@ def in_a_fresh_process(command: list[str], given: str = "", **options) -> str:
     return done.stdout
 
 
-def run_all(scripts: dict[str, str], torch: bool = True) -> dict[str, dict]:
+def run_all(scripts: dict, torch: bool = True) -> dict:
     """Label -> what that script computed: its losses, weights, and the rows it printed.
 
-    Without `torch` the process has imported NumPy alone, and importing torch fails.
+    Without `torch` the processes have imported NumPy alone, and importing torch fails.
     """
-    lines = "\n".join(json.dumps([label, script]) for label, script in scripts.items())
     command = [sys.executable, "-W", "ignore", __file__, "torch" if torch else "numpy"]
-    return dict(json.loads(line) for line in in_a_fresh_process(command, lines).splitlines())
+
+    def computed(labels: list) -> dict:
+        lines = in_a_fresh_process(command, "".join(json.dumps(scripts[label]) + "\n" for label in labels))
+        return dict(zip(labels, map(json.loads, lines.splitlines()), strict=True))
+
+    count = min(len(scripts), os.cpu_count() or 1)
+    with ThreadPoolExecutor(count) as waiting:
+        shares = waiting.map(computed, (list(scripts)[first::count] for first in range(count)))
+    return {label: result for share in shares for label, result in share.items()}
 
 
-def run_alone(label: str, script: str) -> dict:
+def run_alone(script: str) -> dict:
     """What the script computes, as plain lists."""
     namespace = {"__name__": "__main__"}
     with contextlib.redirect_stdout(io.StringIO()) as printed:
-        exec(compile(script, label, "exec"), namespace)
-    result = {key: float(namespace[key]) for key in KEPT[1:] if key in namespace}
-    if "losses" in namespace:
-        result["losses"] = namespace["losses"]
-    if (model := namespace.get("model")) is not None:
-        result["weights"] = [(p if hasattr(p, "tolist") else p.data).tolist() for p in model.parameters()]
-    result |= namespace.get("result", {})
-    return result | {"rows": printed.getvalue().splitlines()}
+        exec(compile(script, "script", "exec"), namespace)
+    model = namespace["model"]
+    return {
+        **{key: float(namespace[key]) for key in KEPT if key in namespace},
+        "losses": namespace["losses"],
+        "weights": [(p if hasattr(p, "tolist") else p.data).tolist() for p in model.parameters()],
+        "rows": printed.getvalue().splitlines(),
+    }
 
 
 class NoTorch(importlib.abc.MetaPathFinder):
@@ -61,46 +66,16 @@ class NoTorch(importlib.abc.MetaPathFinder):
 
 
 def serve() -> None:
-    """Fork a child for every line."""
-    if sys.argv[1] == "torch":
-        import torch
-        import torch._dynamo  # what the first optimizer would import
-        import torch.utils.data  # noqa: F401
-    else:
+    """Run the script of every line."""
+    if sys.argv[1] == "numpy":
         sys.meta_path.insert(0, NoTorch())
-    import numpy as np  # noqa: F401
-    import sklearn.datasets  # noqa: F401
-
-    waiting = [json.loads(line) for line in sys.stdin][::-1]
-    gc.collect()
-    gc.freeze()
-    running: dict[int, tuple[str, io.TextIOBase]] = {}
-    while waiting or running:
-        if waiting and len(running) < (os.cpu_count() or 1):
-            label, script = waiting.pop()
-            answer = tempfile.TemporaryFile("w+", encoding="utf-8")  # noqa: SIM115 - open until its child has ended
-            running[fork(label, script, answer)] = label, answer
-            continue
-        child, status = os.wait()
-        label, answer = running.pop(child)
-        if status:
-            sys.exit(f"the script of {label!r} failed")
-        answer.seek(0)
-        print(json.dumps([label, json.load(answer)]))
-
-
-def fork(label: str, script: str, answer: io.TextIOBase) -> int:
-    """The process id of a child that runs the script and writes what it computed into the file `answer`."""
-    child = os.fork()
-    if child:
-        return child
-    try:
-        json.dump(run_alone(label, script), answer)
-        answer.flush()
-    except BaseException:
-        traceback.print_exc()
-        os._exit(1)
-    os._exit(0)
+    for number, line in enumerate(sys.stdin.readlines(), 1):
+        script = json.loads(line)
+        try:
+            answer = run_alone(script)
+        except BaseException:
+            sys.exit(f"script {number} failed:\n{script}")
+        print(json.dumps(answer))
 
 
 if __name__ == "__main__":

@@ -1,7 +1,5 @@
 """Notebook, module and NumPy script: each is run in a fresh process and agrees with the run, bit for bit."""
 
-import ast
-import json
 import sys
 
 import nbformat
@@ -9,13 +7,12 @@ import numpy as np
 import pytest
 import torch
 
-from playground.export import FORMS, NoNumpy, to_module, to_notebook, to_numpy_script, to_script, without_numpy
+from playground.export import FORMS, NoNumpy, to_module, to_notebook, to_numpy_script, without_numpy
 from playground.fit import findings
-from playground.models import build
 from playground.spec import Experiment, TrainingSpec
 from playground.training import Run
 
-from export_cases import EXPERIMENTS, small, trained  # isort: skip
+from export_cases import EXPERIMENTS, cells, computed, small, trained  # isort: skip
 from fresh_process import in_a_fresh_process, run_all  # isort: skip
 
 ON_NUMPY = {
@@ -34,98 +31,31 @@ MASKS_FROM_GENERATOR = torch.equal(
 )
 """Whether torch draws dropout masks from its own generator; on Intel processors it asks MKL for them."""
 
-CHECK_MODULE = """
-import json, torch
-torch.set_num_threads(1)
-torch.manual_seed({seed})
-model = Network()
-x = torch.tensor(json.loads({x!r}))
-x = x.long() if {whole} else x
-outputs = model(x)
-outputs.square().sum().backward()
-model.eval()
-after = model(x)
-gradients = [None if p.grad is None else p.grad.tolist() for p in model.parameters()]
-result = {{"outputs": outputs.tolist(), "after": after.tolist(), "gradients": gradients}}
-model = None
-"""
-
-
-STARTERS = {label: experiment for label, experiment in EXPERIMENTS.items() if label.startswith("starter")}
-NETWORKS = {(experiment.layers, experiment.data.input_shape): label for label, experiment in EXPERIMENTS.items()}
-"""Every network once -> the label of an experiment that has it."""
-
-
-def cells(experiment: Experiment) -> list[str]:
-    notebook = nbformat.reads(to_notebook(experiment), as_version=4)
-    return [cell.source for cell in notebook.cells if cell.cell_type == "code"]
-
-
-def statements(source: str) -> list[str]:
-    """What a program does: its statements without those that only show or say something."""
-    body = ast.parse(source).body
-    return [ast.dump(one) for one in body if not (isinstance(one, ast.Expr) and not isinstance(one.value, ast.Call))]
-
-
-@pytest.fixture(scope="module")
-def notebooks() -> dict[str, dict]:
-    """What the cells of notebooks compute, one after the other, as a kernel runs them."""
-    return run_all({label: "\n\n".join(cells(experiment)) for label, experiment in STARTERS.items()})
-
-
-@pytest.fixture(scope="module")
-def modules() -> dict[str, dict]:
-    """What every network, seeded, gives for 16 samples: in training mode, its gradients, and in evaluation mode."""
-    scripts = {}
-    for label in NETWORKS.values():
-        experiment = EXPERIMENTS[label]
-        x = trained(experiment).x_train[:16]
-        check = CHECK_MODULE.format(seed=experiment.seed, x=json.dumps(x.tolist()), whole=not x.is_floating_point())
-        scripts[label] = to_module(experiment) + check
-    return run_all(scripts)
-
 
 @pytest.fixture(scope="module")
 def numpy_scripts() -> dict[str, dict]:
     return run_all({label: to_numpy_script(experiment) for label, experiment in NUMPY.items()}, torch=False)
 
 
-@pytest.mark.parametrize("label", STARTERS)
-def test_a_notebook_gives_the_losses_of_the_run(label, notebooks):
-    run = trained(EXPERIMENTS[label])
-    assert notebooks[label]["losses"] == run.history["loss"].tolist()
-    assert notebooks[label]["weights"] == [p.tolist() for p in run.model.parameters()]
-
-
-@pytest.mark.parametrize("label", EXPERIMENTS)
-def test_a_notebook_does_what_the_script_does(label):
-    """Statement by statement: so every notebook gives the losses of the script, which are those of the run."""
-    assert statements("\n".join(cells(EXPERIMENTS[label]))) == statements(to_script(EXPERIMENTS[label]))
-
-
-@pytest.mark.parametrize("label", EXPERIMENTS)
-def test_a_notebook_is_valid_and_says_what_its_cells_do(label):
-    notebook = nbformat.reads(to_notebook(EXPERIMENTS[label]), as_version=4)
-    nbformat.validate(notebook)
-    assert (notebook.nbformat, notebook.nbformat_minor) == (4, 5)
-    kinds = [cell.cell_type for cell in notebook.cells]
-    assert kinds[0] == "markdown"
-    assert kinds.count("code") == 5
-    assert all(cell.source.strip() for cell in notebook.cells)
-
-
 @pytest.mark.filterwarnings("ignore")
-@pytest.mark.parametrize("label", NETWORKS.values())
-def test_a_module_is_the_network_of_the_run(label, modules):
-    """Same weights from the same seed, and the same outputs and gradients: so every training of it is the run's."""
-    experiment, x = EXPERIMENTS[label], trained(EXPERIMENTS[label]).x_train[:16]
-    model = build(experiment, torch.Generator().manual_seed(experiment.seed))
-    outputs = model(x)
-    outputs.square().sum().backward()
-    gradients = [None if p.grad is None else p.grad.tolist() for p in model.parameters()]
-    assert modules[label]["outputs"] == outputs.tolist()
-    assert modules[label]["gradients"] == gradients
-    assert modules[label]["after"] == model.eval()(x).tolist()
+@pytest.mark.parametrize("label", EXPERIMENTS)
+@pytest.mark.parametrize("form", ["notebook", "module"])
+def test_a_form_gives_the_losses_of_the_run(form, label):
+    """The cells of a notebook, one after the other; the class of a module, trained by the loop of the script."""
+    run, result = trained(EXPERIMENTS[label]), computed(form)[label]
+    assert result["losses"] == run.history["loss"].tolist()
+    assert result["weights"] == [p.tolist() for p in run.model.parameters()]
+
+
+def test_a_notebook_is_valid_and_says_what_its_cells_do():
+    for experiment in EXPERIMENTS.values():
+        notebook = nbformat.reads(to_notebook(experiment), as_version=4)
+        nbformat.validate(notebook)
+        assert (notebook.nbformat, notebook.nbformat_minor) == (4, 5)
+        kinds = [cell.cell_type for cell in notebook.cells]
+        assert kinds[0] == "markdown"
+        assert kinds.count("code") == 5
+        assert all(cell.source.strip() for cell in notebook.cells)
 
 
 @pytest.mark.filterwarnings("ignore")

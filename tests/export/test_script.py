@@ -5,20 +5,42 @@ import sys
 
 import pytest
 
-from playground.catalog import LAYERS, LOSSES, OPTIMIZERS
+from playground.catalog import DATASETS, FEATURES, INITS, LAYERS, LOSSES, OPTIMIZERS, SCHEDULERS
 from playground.export import to_script
 from playground.models import resolve
-from playground.spec import Experiment
-from playground.training import Run
+from playground.spec import TRAINING, Experiment, every_layer
 
-from export_cases import EXPERIMENTS, layer, small, trained  # isort: skip
-from fresh_process import in_a_fresh_process, run_all  # isort: skip
+from export_cases import EXPERIMENTS, LAST, computed, layer, small, trained  # isort: skip
+from fresh_process import in_a_fresh_process  # isort: skip
 
 
 @pytest.fixture(scope="module")
 def results() -> dict[str, dict]:
     """Label -> what the script of that experiment computed."""
-    return run_all({label: to_script(experiment) for label, experiment in EXPERIMENTS.items()})
+    return computed("script")
+
+
+def test_every_entry_and_every_option_is_in_some_experiment():
+    """What the tests below run is everything that can be chosen; what follows from the data cannot be."""
+    seen: dict[tuple[str, str], set[str]] = {}
+    for one in EXPERIMENTS.values():
+        parts = [one.data, *every_layer(one.layers), one.loss, one.optimizer, *filter(None, [one.scheduler])]
+        for part in parts:
+            seen.setdefault((part.entry.name, ""), set())
+            for param in part.entry.params:
+                seen.setdefault((part.entry.name, param.name), set()).add(repr(part.args.get(param.name)))
+    for entry in (one for registry in (DATASETS, LAYERS, LOSSES, OPTIMIZERS, SCHEDULERS) for one in registry.values()):
+        assert (entry.name, "") in seen, entry.name
+        for param in entry.params:
+            inferred = (
+                param.name == "n" if entry in DATASETS.values() else param.default is None and entry in LAYERS.values()
+            )
+            assert len(seen[entry.name, param.name]) > 1 or inferred, (entry.name, param.name)
+    experiments = EXPERIMENTS.values()
+    assert {layer.init for one in experiments for layer in one.layers} == set(INITS)
+    assert {feature for one in experiments for feature in one.data.features} == set(FEATURES)
+    for name in set(TRAINING) - {"engine"}:  # that of NumPy has a form of its own
+        assert len({getattr(one.training, name) for one in experiments}) > 1, name
 
 
 @pytest.mark.filterwarnings("ignore")
@@ -47,19 +69,14 @@ def test_early_stopping_was_reached(results):
         assert results[label]["rows"][-2].startswith("stopped early")
 
 
-def test_a_child_is_like_a_fresh_process(tmp_path, results):
-    """The forked child and `python script.py` print the same, also where every kind of random number is drawn."""
-    for label in ("dropout and batch norm", "everything"):
-        (tmp_path / "script.py").write_text(to_script(EXPERIMENTS[label]), encoding="utf-8")
-        assert in_a_fresh_process([sys.executable, "script.py"], cwd=tmp_path).splitlines() == results[label]["rows"]
-
-
-def test_one_script_alone(tmp_path):
-    (tmp_path / "script.py").write_text(to_script(small(training={"epochs": 2})), encoding="utf-8")
+def test_a_script_alone_is_like_one_among_many(tmp_path, results):
+    """`python script.py` prints the same as the process that has run many before, where all kinds of chance are used."""
+    label = LAST
+    (tmp_path / "script.py").write_text(to_script(EXPERIMENTS[label]), encoding="utf-8")
     rows = in_a_fresh_process([sys.executable, "script.py"], cwd=tmp_path).splitlines()
-    run = Run(small(training={"epochs": 2}), device="cpu")
-    run.advance(steps=100)
-    assert [row.partition(":")[0] for row in rows[:2]] == ["epoch 1", "epoch 2"]
+    assert rows == results[label]["rows"]
+    run = trained(EXPERIMENTS[label])
+    assert rows[0].startswith("epoch 1: training loss ")
     assert rows[-1] == f"{run.step} steps; the last batch had a loss of {float(run.history['loss'][-1])}"
 
 
