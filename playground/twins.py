@@ -79,8 +79,8 @@ class _SelfAttention(scratch.MultiheadAttention):
     def __init__(self, *args: Any, **options: Any):
         super().__init__(*args, **{**options, "batch_first": True})
 
-    def forward(self, query: Any, key: Any = None, value: Any = None) -> Any:
-        return super().forward(query, query, query)[0]
+    def forward(self, query: Any, key: Any = None, value: Any = None, *options: Any) -> Any:
+        return super().forward(query, query, query, *options)[0]
 
     def backward(self, grad_output: Any) -> Any:
         return sum(super().backward(grad_output))

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .activations import softmax
-from .core import Layer, Parameter, check_count, uniform
+from .core import Layer, NotWritten, Parameter, check_count, uniform
 
 
 class MultiheadAttention(Layer):
@@ -64,7 +64,21 @@ class MultiheadAttention(Layer):
         if bias:
             self.params["out_proj.bias"] = Parameter(np.zeros(embed_dim, dtype))
 
-    def forward(self, query: Any, key: Any = None, value: Any = None) -> Any:
+    def forward(
+        self,
+        query: Any,
+        key: Any = None,
+        value: Any = None,
+        key_padding_mask: None = None,
+        need_weights: bool = True,
+        attn_mask: None = None,
+        average_attn_weights: bool = True,
+        is_causal: bool = False,
+    ) -> Any:
+        if not (key_padding_mask is None and attn_mask is None and not is_causal and need_weights is True):
+            raise NotWritten("MultiheadAttention: masks and need_weights=False are not written here; leave them out")
+        if average_attn_weights is not True:
+            raise NotWritten("MultiheadAttention: only average_attn_weights=True is written here; leave it out")
         if key is None or value is None:
             raise ValueError("MultiheadAttention: forward takes query, key and value; for self-attention pass x, x, x")
         inputs = self._inputs(query, key, value)  # each (N, T or S, E)

@@ -49,13 +49,13 @@ def unfold(x: np.ndarray, kernel: Size, stride: Size, dilation: Size, groups: in
     """Columns (N, groups, C/groups · k, L): column l holds the window of output cell l."""
     view = windows(x, kernel, stride, dilation)
     n, c = view.shape[:2]
-    return view.reshape(n, groups, c // groups * math.prod(kernel), -1)
+    return view.reshape(n, groups, c // groups * math.prod(kernel), math.prod(view.shape[2 + len(kernel) :]))
 
 
 def fold(columns: np.ndarray, size: Size, kernel: Size, stride: Size, dilation: Size, out: Size) -> np.ndarray:
     """The transpose of `unfold`: an image (N, C, *size) in which every cell is the sum of its copies."""
     n = columns.shape[0]
-    columns = columns.reshape(n, -1, *kernel, *out)
+    columns = columns.reshape(n, columns.shape[1] * columns.shape[2] // math.prod(kernel), *kernel, *out)
     image = np.zeros((n, columns.shape[1], *size), columns.dtype)
     for position, place in offsets(kernel, stride, dilation, out):
         image[place] += columns[position]
@@ -145,7 +145,7 @@ class _Conv(Layer):
 
     def _cells(self, x: np.ndarray) -> np.ndarray:
         """(N, C, *size) as (N, groups, C/groups, L)."""
-        return x.reshape(x.shape[0], self.groups, x.shape[1] // self.groups, -1)
+        return x.reshape(x.shape[0], self.groups, x.shape[1] // self.groups, math.prod(x.shape[2:]))
 
     def _accumulate(self, rows: np.ndarray, columns: np.ndarray, grad_output: np.ndarray) -> None:
         """dW = Σ_n rows · columnsᵀ, here as (columns · rowsᵀ)ᵀ, which BLAS likes better; db = Σ_n g · 1."""
@@ -153,7 +153,7 @@ class _Conv(Layer):
         grad = np.matmul(columns, rows.swapaxes(2, 3)).sum(axis=0)
         weight.accumulate(grad.swapaxes(1, 2).reshape(weight.shape))  # (groups, rows/groups, columns/groups · k)
         if "bias" in self.params:
-            g = grad_output.reshape(*grad_output.shape[:2], -1)  # (N, out, L)
+            g = grad_output.reshape(*grad_output.shape[:2], math.prod(grad_output.shape[2:]))  # (N, out, L)
             self.params["bias"].accumulate(np.matmul(g, ones(g.shape[2], self.dtype)).sum(axis=0))
 
     def _add_bias(self, y: np.ndarray) -> np.ndarray:
@@ -279,7 +279,7 @@ class ConvTranspose2d(_Conv):
         view = windows(padded, self.kernel_size, self.stride, self.dilation)
         first: Index = (..., *(slice(size) for size in places))  # output_padding may leave room for more
         view = view[first]
-        columns = view.reshape(len(view), self.groups, -1, math.prod(places))
+        columns = view.reshape(len(view), *self._matrix().shape[::2], math.prod(places))
         self._accumulate(cells, columns, grad_output)
         if not self.needs_input_grad:
             return None

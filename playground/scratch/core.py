@@ -8,6 +8,7 @@ rule: it returns dL/dx and adds dL/dw to the `grad` of each Parameter. Shapes, n
 from __future__ import annotations
 
 import functools
+import inspect
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -34,7 +35,40 @@ class Parameter:
         return f"Parameter(shape={self.data.shape}, dtype={self.data.dtype})"
 
 
-class Layer:
+AS_IN_TORCH = {
+    "inplace": False, "device": None, "size_average": None, "reduce": None,
+    "maximize": False, "foreach": None, "capturable": False, "differentiable": False, "fused": None,
+}  # fmt: skip
+"""Options of torch that are not written here, at the values that change nothing."""
+
+
+class NotWritten(ValueError, TypeError):
+    """An option of torch that this library leaves out."""
+
+
+class Named(type):
+    """The class of layers, losses, optimizers and schedules: says so where torch's option is not written here."""
+
+    def __call__(cls, *args: Any, **options: Any) -> Any:
+        known = cls.__signature__.parameters
+        takes_any = any(p.kind is p.VAR_KEYWORD for p in known.values())
+        for key in [] if takes_any else [key for key in options if key not in known]:
+            if key not in AS_IN_TORCH or options.pop(key) is not AS_IN_TORCH[key]:
+                written = [name for name, p in known.items() if p.kind is not p.VAR_POSITIONAL]
+                raise NotWritten(
+                    f"{cls.__name__}: the option {key} is not written here; leave it out. "
+                    f"There are {', '.join(written) or 'no others'}."
+                )
+        return super().__call__(*args, **options)
+
+    @property
+    def __signature__(cls) -> inspect.Signature:
+        """That of the constructor, which `inspect` would take to be the one of `__call__`."""
+        signature = inspect.signature(cls.__init__)  # type: ignore[misc]
+        return signature.replace(parameters=list(signature.parameters.values())[1:])
+
+
+class Layer(metaclass=Named):
     """The contract of all layers: `forward`, `backward`, `params`, `buffers`, and torch's way of saving them.
 
     Subclasses fill `params` (trainable) and `buffers` (remembered but not trained, such as running means),

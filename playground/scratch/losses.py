@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 
 from .activations import log_softmax
-from .core import as_float
+from .core import Named, as_float
 
 REDUCTIONS = ("none", "mean", "sum")
 
 
-class Loss:
+class Loss(metaclass=Named):
     """The reduction, and the memory between forward and backward."""
 
     reductions: tuple[str, ...] = REDUCTIONS
@@ -363,6 +363,11 @@ class CrossEntropyLoss(_Classes):
         classes = x.shape[1]
         w = self._class_weights(classes, x.dtype)
         if np.shape(target) == np.shape(input):
+            if self.ignore_index >= 0:
+                raise ValueError(
+                    f"CrossEntropyLoss: ignore_index={self.ignore_index} means a class index, but the target of shape "
+                    f"{np.shape(target)} holds probabilities; leave ignore_index out, or pass class indices"
+                )
             q, divisor = self._probabilities(target, x.dtype), float(len(x))
             counts = np.ones(len(x), bool)
         else:

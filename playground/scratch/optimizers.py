@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from .core import Parameter, to_numpy
+from .core import Named, Parameter, to_numpy
 
 Group = dict[str, Any]
 Memory = dict[str, Any]
@@ -24,7 +24,7 @@ Rule = Callable[[np.ndarray, np.ndarray, Memory, Group], None]
 JOINED_UP_TO = 4096  # numbers; for larger arrays copying costs more than the calls it saves
 
 
-class Optimizer:
+class Optimizer(metaclass=Named):
     """Parameters in groups, each with its own options, and what the rule remembers for every parameter.
 
     params: Parameters, or dicts such as {"params": [...], "lr": 0.1} whose options override the common ones.

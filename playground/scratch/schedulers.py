@@ -2,7 +2,8 @@
 
 Each class gives `lr(base, t)`: the rate after t steps for a group that started with the rate `base`. `step()` counts t
 up and writes the rate into `optimizer.param_groups`. Call it after `optimizer.step()`. Names and defaults are torch's.
-As the rate follows from base and t alone, one set by hand lasts until the next `step()`; torch multiplies it on.
+Where the rate was changed by hand, or by a second schedule over the same optimizer, most go on from what they find, by
+the factor that their own rates have from one step to the next; cycles and warm restarts set theirs anew, as in torch.
 """
 
 from __future__ import annotations
@@ -12,11 +13,15 @@ from bisect import bisect_right
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
+from .core import Named
 from .optimizers import Group, Optimizer
 
 
-class Scheduler:
+class Scheduler(metaclass=Named):
     """Counting and writing. `last_epoch` is t; `base_lrs` the rates at t = 0."""
+
+    floor = 0.0  # what the factor from step to step applies to is the height of the rate above this
+    absolute = False  # True: the rate is set, whatever was there
 
     def __init__(self, optimizer: Optimizer, last_epoch: int = -1) -> None:
         self.optimizer = optimizer
@@ -44,11 +49,21 @@ class Scheduler:
 
     def step(self) -> None:
         self.last_epoch += 1
-        for group, rate in zip(self.optimizer.param_groups, self.rates(self.last_epoch), strict=True):
-            group["lr"] = rate
+        now, t = self.rates(self.last_epoch), self.last_epoch
+        before = now if self.absolute else self.rates(t - 1) if t > 0 else self.base_lrs
+        for group, last, rate in zip(self.optimizer.param_groups, before, now, strict=True):
+            group["lr"] = rate if self.absolute or group["lr"] == last else self.onwards(group["lr"], last, rate)
+        self._last_lr = [group["lr"] for group in self.optimizer.param_groups]
+
+    def onwards(self, lr: float, before: float, now: float) -> float:
+        """The next rate where somebody else made it `lr`; the schedule alone goes from `before` to `now`."""
+        if before == self.floor:
+            return lr + now - before
+        return self.floor + (lr - self.floor) * (now - self.floor) / (before - self.floor)
 
     def get_last_lr(self) -> list[float]:
-        return [group["lr"] for group in self.optimizer.param_groups]
+        """The rates as the last `step` left them."""
+        return list(self._last_lr)
 
     def state_dict(self) -> dict[str, Any]:
         return {key: value for key, value in self.__dict__.items() if key != "optimizer"}
@@ -147,7 +162,7 @@ class CosineAnnealingLR(Scheduler):
 
     def __init__(self, optimizer: Optimizer, T_max: int, eta_min: float = 0.0, last_epoch: int = -1) -> None:
         _at_least("CosineAnnealingLR", 1, T_max=T_max)
-        self.T_max, self.eta_min = T_max, eta_min
+        self.T_max, self.eta_min, self.floor = T_max, eta_min, eta_min
         super().__init__(optimizer, last_epoch)
 
     def lr(self, base: float, t: int) -> float:
@@ -156,6 +171,8 @@ class CosineAnnealingLR(Scheduler):
 
 class CosineAnnealingWarmRestarts(Scheduler):
     """Half cosines one after the other, each T_mult times as long as the last (Loshchilov and Hutter, 2016)."""
+
+    absolute = True
 
     def __init__(
         self, optimizer: Optimizer, T_0: int, T_mult: int = 1, eta_min: float = 0.0, last_epoch: int = -1
@@ -176,6 +193,7 @@ class CosineAnnealingWarmRestarts(Scheduler):
 class _MomentumScheduler(Scheduler):
     """A schedule that moves momentum (or Adam's first beta) against the learning rate."""
 
+    absolute = True
     cycle_momentum: bool
 
     def momentum(self, group: Group, t: int) -> float:
@@ -341,7 +359,7 @@ class CyclicLR(_MomentumScheduler):
         return group["max_momentum"] - (group["max_momentum"] - group["base_momentum"]) * self.height(t)
 
 
-class ReduceLROnPlateau:
+class ReduceLROnPlateau(metaclass=Named):
     """lr · factor when a metric has not improved for more than `patience` steps; `step(metric)` tells it.
 
     Better means below best·(1 - threshold) with mode "min" and threshold_mode "rel", best - threshold with "abs", and

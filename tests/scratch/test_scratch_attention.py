@@ -93,6 +93,7 @@ def test_float32_and_weights_that_sum_to_1():
         (lambda: scratch.MultiheadAttention(4, 2).forward(*[np.zeros((3, 1, 5))] * 3), r"E = 4.*\(3, 1, 5\)"),
         (lambda: scratch.MultiheadAttention(4, 2).forward(*[np.zeros((n, 1, 4)) for n in (3, 2, 5)]), r"\(5, 1, 4\)"),
         (lambda: scratch.MultiheadAttention(4, 2).forward(np.zeros((3, 1, 4))), "query, key and value"),
+        (lambda: scratch.MultiheadAttention(4, 2).forward(*[np.zeros((3, 1, 4))] * 3, attn_mask=np.eye(3)), "masks"),
         (lambda: scratch.MultiheadAttention(4, 2).backward(np.zeros((3, 1, 4))), "before forward"),
     ],
 )

@@ -26,6 +26,7 @@ CASES = [
         (2, 6),
     ),
     ("Conv1d", {"in_channels": 2, "out_channels": 2, "kernel_size": 4, "padding": "same"}, (2, 2, 5)),
+    ("Conv1d", {"in_channels": 2, "out_channels": 2, "kernel_size": 3, "groups": 2}, (0, 2, 5)),
     ("Conv2d", {"in_channels": 2, "out_channels": 3, "kernel_size": 3, "padding": 1}, (2, 2, 4, 5)),
     (
         "Conv2d",
@@ -484,6 +485,7 @@ def zeros(*shape):
         (lambda: scratch.Dropout(-0.1), ["-0.1"]),
         (lambda: scratch.PReLU(3).forward(zeros(2, 4)), ["3 slopes", "4 channels"]),
         (lambda: scratch.GELU("relu"), ["relu"]),
+        (lambda: scratch.ReLU(inplace=True), ["inplace is not written here", "no others"]),
         (lambda: scratch.Hardtanh(1, -1), ["min_val 1"]),
         (lambda: scratch.Softmax(2).forward(zeros(2, 2)), ["dim 2", "(2, 2)"]),
         (lambda: scratch.Sequential(scratch.ReLU(), 3), ["'1'", "3"]),

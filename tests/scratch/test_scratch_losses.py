@@ -252,6 +252,11 @@ def test_float32_stays_float32(name, arguments, draw_x, draw_t, reduction):
         (lambda: scratch.CrossEntropyLoss().forward(np.zeros((2, 3)), np.zeros((2, 3), int)), "probabilities.*int64"),
         (lambda: scratch.CrossEntropyLoss(np.ones(2)).forward(np.zeros((2, 3)), [0, 1]), r"\(2,\).*3 classes"),
         (lambda: scratch.CrossEntropyLoss(label_smoothing=1.5), "1.5"),
+        (
+            lambda: scratch.CrossEntropyLoss(ignore_index=1).forward(np.zeros((2, 3)), np.full((2, 3), 1 / 3)),
+            "ignore_index=1.*probabilities",
+        ),
+        (lambda: scratch.MSELoss(reduce=True), "reduce is not written here.*reduction"),
         (lambda: scratch.BCELoss().forward(np.array([1.5]), np.array([1.0])), "between 0 and 1.*1.5"),
         (lambda: scratch.BCELoss().forward(np.array([np.nan]), np.array([1.0])), "between 0 and 1"),
         (lambda: scratch.BCELoss(weight=np.ones(3)), "weight per element"),

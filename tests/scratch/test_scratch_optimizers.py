@@ -221,8 +221,10 @@ def test_arguments_and_defaults_are_torchs(name):
             assert parameter.default == theirs[key].default, key
     left_out = {"foreach", "maximize", "capturable", "differentiable", "fused"}
     assert set(theirs) - set(ours) <= left_out
-    with pytest.raises(TypeError, match="maximize"):
-        getattr(scratch, name)([scratch.Parameter([1.0])], maximize=True)
+    parameters = [scratch.Parameter([1.0])]
+    with pytest.raises(ValueError, match=rf"{name}: the option maximize is not written here; leave it out.*\blr\b"):
+        getattr(scratch, name)(parameters, maximize=True)
+    getattr(scratch, name)(parameters, maximize=False, foreach=None)  # torch's defaults change nothing
 
 
 def test_a_gradient_with_another_shape_and_a_rebound_array():

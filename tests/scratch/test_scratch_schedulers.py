@@ -97,6 +97,28 @@ def test_sixty_steps(name, options, kind, groups):
         assert scheduler.last_epoch == reference.last_epoch
 
 
+@pytest.mark.parametrize(("name", "options"), CASES, ids=IDS)
+@pytest.mark.parametrize("second", ["ExponentialLR", "LinearLR", "CosineAnnealingLR"])
+def test_two_schedules_over_one_optimizer_and_a_rate_set_by_hand(name, options, second):
+    more = {"ExponentialLR": {"gamma": 0.98}, "LinearLR": {"total_iters": 9}, "CosineAnnealingLR": {"T_max": 11}}[
+        second
+    ]
+    ours, theirs = optimizers("SGD", groups=2)
+    mine = [getattr(scratch, name)(ours, **options), getattr(scratch, second)(ours, **more)]
+    other = [
+        getattr(torch.optim.lr_scheduler, name)(theirs, **options),
+        getattr(torch.optim.lr_scheduler, second)(theirs, **more),
+    ]
+    theirs.step()
+    for step in range(50):
+        if step == 20:
+            ours.param_groups[0]["lr"] = theirs.param_groups[0]["lr"] = 0.05
+        for scheduler, reference in zip(mine, other, strict=True):
+            scheduler.step()
+            reference.step()
+            same(ours, theirs, scheduler, reference)
+
+
 @pytest.mark.parametrize(
     "options",
     [
@@ -150,6 +172,7 @@ def test_a_saved_schedule_goes_on(name, options):
     one, two = getattr(scratch, name)(first, **options), getattr(scratch, name)(second, **options)
     for _ in range(9):
         one.step()
+    second.load_state_dict(first.state_dict())  # the rate is the optimizer's
     two.load_state_dict(one.state_dict())
     for _ in range(9):
         one.step()
