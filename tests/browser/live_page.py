@@ -7,10 +7,10 @@ VIEW = "[data-testid='stBidiComponentIsolated'] .pg-live"
 
 def state(page) -> dict:
     """Step, picture number and status that the view shows."""
-    return page.locator(VIEW).evaluate("view => ({...view.dataset})")
+    return page.locator(VIEW).first.evaluate("view => ({...view.dataset})")
 
 
-def wait_for(page, condition, seconds=15.0):
+def wait_for(page, condition, seconds=60.0):
     """Wait until `condition()` holds; what it gave."""
     end = time.monotonic() + seconds
     while not (found := condition()):
@@ -21,13 +21,13 @@ def wait_for(page, condition, seconds=15.0):
 
 def opened(visit, path="", **how):
     page = visit(path, **how)
-    page.locator(f"{VIEW}[data-status='ready']").wait_for(timeout=40_000)
+    page.locator(f"{VIEW}[data-status='ready']").wait_for(timeout=60_000)
     page.wait_for_timeout(500)  # the scripts of a first run come to rest
     return page
 
 
 def numbers(page) -> dict[str, str]:
-    return page.locator(VIEW).evaluate(
+    return page.locator(VIEW).first.evaluate(
         "view => Object.fromEntries([...view.querySelectorAll('.pg-number')].map(n => "
         "[n.className.split('pg-number-')[1], n.querySelector('dd').textContent]))"
     )

@@ -30,7 +30,7 @@ def open_autograd(browser, address):
         context = browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme)
         contexts.append(context)
         page = context.new_page()
-        page.set_default_timeout(20_000)
+        page.set_default_timeout(60_000)
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.goto(f"{address}/autograd?{query}")
         page.locator(f"{ROOT}[data-drawn]").wait_for()

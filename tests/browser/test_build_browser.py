@@ -12,11 +12,11 @@ PICTURES = "?data=digits...image&net=Conv2d~ReLU~MaxPool2d~Flatten~Linear.10&los
 def opened(visit):
     def open_page(query: str = PICTURES, **how):
         page = visit(query, **how)
-        page.locator(f"{VIEW}[data-status='ready']").wait_for(timeout=40_000)
+        page.locator(f"{VIEW}[data-status='ready']").wait_for(timeout=60_000)
         if how.get("width", 1280) < 640:
             page.get_by_test_id("stExpandSidebarButton").click()
         page.get_by_role("link", name="Build", exact=True).first.click()
-        page.locator(".pg-flow svg").wait_for(timeout=40_000)
+        page.locator(".pg-flow svg").wait_for(timeout=60_000)
         return page
 
     return open_page
@@ -49,7 +49,7 @@ def test_build_break_fix_train(opened):
     page.locator(".st-key-build-fix-0 button:visible").first.click()
     net(page, r"Conv2d~BatchNorm2d~ReLU~MaxPool2d~Flatten~Linear\.10")
     page.locator(".st-key-build-train button:enabled:visible").first.click()
-    page.locator(f"{VIEW}[data-status='ready']").wait_for(timeout=40_000)
+    page.locator(f"{VIEW}[data-status='ready']").wait_for(timeout=60_000)
     assert "BatchNorm2d" in page.url
     page.locator(".st-key-play button:visible").first.click()
     wait_for(page, lambda: state(page)["status"] == "playing" and int(state(page)["step"]) > 20)
@@ -106,7 +106,7 @@ def test_values_of_one_sample_are_read_by_pointing(opened):
     page = opened()
     page.get_by_role("tab", name="One sample").click()
     maps = page.locator(".pg-maps canvas")
-    maps.nth(3).wait_for(timeout=40_000)
+    maps.nth(3).wait_for(timeout=60_000)
     assert page.locator(".pg-maps .row").count() == 6
     maps.nth(3).hover()
     page.locator(".pg-maps .said", has_text=re.compile(r"1 Conv2d \[2, \d, \d\] = -?\d")).wait_for()

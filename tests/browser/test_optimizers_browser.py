@@ -18,13 +18,13 @@ def race_page(visit):
         if shape.get("width", 1280) < 600:
             page.get_by_test_id("stExpandSidebarButton").first.click()
         page.get_by_role("link", name="Optimizers").first.click()
-        wait_for(page, "element => Number(element.dataset.racers) === 4", 40)
+        wait_for(page, "element => Number(element.dataset.racers) === 4")
         return page
 
     return opened
 
 
-def wait_for(page, condition, seconds=10):
+def wait_for(page, condition, seconds=60):
     """Until the view's root meets a condition."""
     page.wait_for_function(
         f"() => {{ const element = {VIEW}; return Boolean(element) && ({condition})(element); }}",
@@ -179,7 +179,7 @@ def test_a_racer_is_inspected_and_divergence_is_shown(race_page):
     slider.focus()
     for _ in range(12):
         page.keyboard.press("ArrowRight")
-    page.wait_for_function(f"() => {VIEW}?.querySelector('.rc-board').innerText.includes('diverged')", timeout=10_000)
+    page.wait_for_function(f"() => {VIEW}?.querySelector('.rc-board').innerText.includes('diverged')")
     page.get_by_test_id("stCaptionContainer").filter(has_text="diverged at step").first.wait_for()
 
 

@@ -10,10 +10,10 @@ def opened(visit):
     def open_page(**how):
         page = visit("", **how)
         if how.get("width", 1280) < 640:
-            page.locator(".pg-live[data-status='ready']").wait_for(timeout=40_000)  # a page that begins folds it again
+            page.locator(".pg-live[data-status='ready']").wait_for(timeout=60_000)  # a page that begins folds it again
             page.get_by_test_id("stExpandSidebarButton").click()
         page.get_by_role("link", name="NumPy vs PyTorch").first.click()
-        page.locator(".parity table").first.wait_for(timeout=40_000)
+        page.locator(".parity table").first.wait_for(timeout=60_000)
         return page
 
     return open_page

@@ -76,7 +76,7 @@ def test_a_run_survives_a_reload_and_a_change_of_page(visit):
     loss = numbers(page)["loss"]
     address = page.url
     page.reload()
-    wait_for(page, lambda now: now["step"] == "75", 40)
+    wait_for(page, lambda now: now["step"] == "75")
     assert numbers(page)["loss"] == loss
     assert page.url == address
     assert page.locator(".st-key-lr input").input_value() == "0.01"
@@ -84,9 +84,9 @@ def test_a_run_survives_a_reload_and_a_change_of_page(visit):
     page.get_by_role("link", name="Lessons").first.click()
     page.wait_for_url(re.compile("lessons"))
     page.get_by_role("link", name="Train").first.click()
-    wait_for(page, lambda now: now["step"] == "100", 40)
+    wait_for(page, lambda now: now["step"] == "100")
     page.reload()  # a second time, with the word of the second session
-    wait_for(page, lambda now: now["step"] == "100", 40)
+    wait_for(page, lambda now: now["step"] == "100")
 
 
 def test_a_playing_run_goes_on_after_a_reload(visit):
@@ -94,7 +94,7 @@ def test_a_playing_run_goes_on_after_a_reload(visit):
     click(page, "play")
     before = wait_for(page, lambda now: int(now["step"]) > 200)
     page.reload()
-    after = wait_for(page, lambda now: int(now["step"]) > int(before["step"]), 40)
+    after = wait_for(page, lambda now: int(now["step"]) > int(before["step"]))
     assert after["status"] == "playing"
 
 
@@ -125,6 +125,6 @@ def test_a_word_that_means_nothing_is_forgotten(visit, word):
     page = opened(visit)
     page.evaluate("word => sessionStorage.setItem('playground-run', word)", word)
     page.reload()
-    wait_for(page, lambda now: now["status"] == "ready", 40)
+    wait_for(page, lambda now: now["status"] == "ready")
     page.wait_for_function("word => sessionStorage.getItem('playground-run') !== word", arg=word)
     assert state(page)["step"] == "0"

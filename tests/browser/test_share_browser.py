@@ -12,7 +12,7 @@ LINK = "[data-testid='stBidiComponentIsolated'] .pg-link"
 
 def ready(page):
     """Wait until the run of the page is there."""
-    page.wait_for_selector(f"{LIVE}[data-status='ready']", timeout=40_000)
+    page.wait_for_selector(f"{LIVE}[data-status='ready']", timeout=60_000)
     return page
 
 

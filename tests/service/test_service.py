@@ -99,9 +99,7 @@ def test_a_stream_whose_page_asks_no_more_ends(handle: Handle, monkeypatch: pyte
     monkeypatch.setattr("playground.engine.handle.PAGE_GONE", 1.0)
     handle.play()
     handle.poll()
-    start = time.monotonic()
-    assert run(follow()) >= 1
-    assert time.monotonic() - start < 4
+    assert run(asyncio.wait_for(follow(), 60)) >= 1
 
 
 def test_tokens_are_long_different_and_end_with_their_run(engine: Engine, handle: Handle) -> None:
