@@ -216,6 +216,8 @@ function drawNumbers({ numbers, header }) {
   setText(numbers.loss.value, pair(formatLoss, "loss"));
   setText(numbers.score.term, `${classification ? "Accuracy" : "R²"}, train / validation`);
   setText(numbers.score.value, classification ? pair(formatPercent, "accuracy") : pair(formatLoss, "r2"));
+  const older = header.scored < header.step; // where a look at all samples is dear, not every picture takes one
+  for (const { value } of [numbers.loss, numbers.score]) value.title = older ? `as of step ${formatWhole(header.scored)}` : "";
   setText(numbers.lr.value, formatShort(header.lr));
   setText(numbers.speed.term, header.device ? `Steps/s on ${header.device}` : "Steps/s");
   setText(numbers.speed.value, formatWhole(header.steps_per_second));

@@ -23,6 +23,8 @@ KEEP_EVERY, KEEP_SHARE = 2.0, 0.02
 """A playing run's state is kept so often, and takes no more than this share of the time."""
 DRAW_EVERY, DRAW_SHARE, DRAW_AT_LEAST = 0.09, 0.05, 2.0
 """Between two pictures: at least this, and no more than this share of the time; but one each 2 s."""
+HEAVY_SHARE = 0.025
+"""The share where evaluations take theirs too: a network whose steps are dear trains rather than shows."""
 SLOW = 0.95
 """Seconds between two steps from which the picture has time to show what a step consists of."""
 NOTICE = 3.0
@@ -206,7 +208,8 @@ class Guest:
 
     def _draw_interval(self, pace: float) -> float:
         """Half a collection less than said: the collections are what keeps the time."""
-        asked = max(DRAW_EVERY, pace, min(DRAW_AT_LEAST, min(self._draw_costs) / DRAW_SHARE))
+        share = HEAVY_SHARE if self.painter.heavy else DRAW_SHARE
+        asked = max(DRAW_EVERY, pace, min(DRAW_AT_LEAST, min(self._draw_costs) / share))
         return asked - DRAW_EVERY / 2
 
     def _draw(self, message: str) -> bytes:

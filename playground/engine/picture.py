@@ -26,6 +26,7 @@ MAX_UNITS = 16  # shown in one column
 CONTINUED = 30  # values, or characters, that a network of sequences goes on by itself
 MAX_CURVE, MAX_POINTS, MAX_SCATTER, MAX_SAMPLES, MAX_WORST = 64, 500, 300, 256, 6
 MAX_MOVING = 128  # parameters shown up to which gradients and updates travel also while the run plays
+LIGHT_WORK = 40_000_000  # multiply-adds of one picture, about; more would take from the training it shows
 NEAR = 0.02  # of the domain: so near to a point that the point itself is traced
 
 Arrays = dict[str, np.ndarray]
@@ -65,6 +66,8 @@ class Painter:
 
     Attributes:
         still: whether the run stands; gradients and updates always travel then, and while it plays if they are few.
+        heavy: whether evaluating the whole set for a picture is too much work beside training. While such a run plays,
+            losses, confusion matrix and predictions are those of its last evaluation, whose step the header names.
         traced: the place (x, y) whose way through the network is drawn; None for no such thing.
         updates: what the last step changed in the parameters shown, flat; None if it is not known.
     """
@@ -79,7 +82,9 @@ class Painter:
         self.parameters = sum(parameter.numel() for parameter in run.model.parameters())
         self.value_scale = _scale(run.data.y_train) if self.facts["task"] == "regression" else None
         self.side = _map_side(self.columns)
-        x, self.tail = _inputs(experiment, run.data, self.side)
+        x, self.tail = _inputs(experiment, run.data, self.side, samples=LIGHT_WORK // (8 * max(1, run.sample_work)))
+        work = run.sample_work * (len(x) + len(run.x_train) + len(run.x_val))
+        self.heavy = self.facts["view"] == "table" and work > LIGHT_WORK
         self.x = torch.tensor(x, dtype=run.x_train.dtype, device=run.device)
         self.fixed, self.train_points = _points(experiment, run.data, self.value_scale)
         self.blocks = self._parameters_shown()
@@ -96,7 +101,12 @@ class Painter:
 
     def picture(self) -> tuple[dict[str, Any], Arrays]:
         """Header (without run, seq, status, message and speed) and arrays at the run's present step."""
-        scores, (output, units) = self.run.evaluate(), self._forward()
+        if self.heavy and not self.still:
+            (_, units), output = self._of_samples(self.x[self.tail :]), self.run.outputs
+        else:
+            self.run.evaluate()
+            output, units = self._forward()
+        scores = self.run.scores
         maps, scales = self._maps(units)
         arrays = {**self._curves(scores), **self._weights(), **self._changes(), **maps, **self.fixed}
         header = {"v": 1, **self._numbers(scores), **self.facts}
@@ -124,6 +134,7 @@ class Painter:
         train, val = ({name: _finite(value) for name, value in scores[split].items()} for split in ("train", "val"))
         return {
             "step": run.step,
+            "scored": run.scored_at,
             "epoch": round(run.epoch, 4),
             "steps_per_epoch": run.steps_per_epoch,
             "lr": _finite(run.lr),
@@ -134,7 +145,7 @@ class Painter:
         }
 
     def _curves(self, scores: dict[str, dict[str, float | None]]) -> Arrays:
-        """Losses and accuracies, at most MAX_CURVE points, the last of them the present one.
+        """Losses and accuracies, at most MAX_CURVE points, the last of them the last evaluation.
 
         While the run looks back they are those of its whole course.
         """
@@ -147,10 +158,10 @@ class Painter:
                 for name in ("loss", "accuracy")
             }
             return {curve: history[name][index].astype(np.float32) for name, curve in names.items()}
-        steps = history["eval_step"]
-        kept = len(steps) - (len(steps) > 0 and steps[-1] == self.run.step)  # an evaluation of now would be twice there
+        steps, now_at = history["eval_step"], self.run.scored_at
+        kept = len(steps) - (len(steps) > 0 and steps[-1] == now_at)  # an evaluation of now would be twice there
         index = _spread(kept, MAX_CURVE - 1)
-        curves = {"curve_step": np.append(steps[index], self.run.step).astype(np.float32)}
+        curves = {"curve_step": np.append(steps[index], now_at).astype(np.float32)}
         for split in ("train", "val"):
             for name in ("loss", "accuracy"):
                 now = scores[split][name]
@@ -349,12 +360,16 @@ class Painter:
 
     def _values_of(self, x: Tensor) -> tuple[Tensor, list[list[float]]]:
         """Output and shown values of every column for one row of inputs."""
+        output, units = self._of_samples(x)
+        return output, [column[0].tolist() for column in units]
+
+    def _of_samples(self, x: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """`_forward` for these rows alone."""
         whole, self.x, tail, self.tail = self.x, x, self.tail, 0
         try:
-            output, units = self._forward()
+            return self._forward()
         finally:
             self.x, self.tail = whole, tail
-        return output, [column[0].tolist() for column in units]
 
     # -- the output -----------------------------------------------------------------------------------------------
 
@@ -469,8 +484,8 @@ def _map_side(columns: list[Column]) -> int:
     return max(MAP_LEAST, min(MAP_MOST, math.isqrt(MAP_CELLS // units)))
 
 
-def _inputs(experiment: Experiment, data: Dataset, side: int) -> tuple[np.ndarray, int]:
-    """Rows for the one forward pass, and where those begin on which units are looked at."""
+def _inputs(experiment: Experiment, data: Dataset, side: int, samples: int) -> tuple[np.ndarray, int]:
+    """Rows for the one forward pass, and where those begin on which units are looked at: of a table, so many samples."""
     entry = experiment.data.entry
     low, high = entry.domain
     if entry.view == "plane":
@@ -480,8 +495,8 @@ def _inputs(experiment: Experiment, data: Dataset, side: int) -> tuple[np.ndarra
     if entry.view == "line":
         return np.concatenate([np.linspace(low, high, LINE), np.linspace(low, high, LINE_MAP)])[:, None], LINE
     looked_at = data.x_val if len(data.x_val) else data.x_train
-    samples = data.x_train[_spread(len(data.x_train), MAX_SAMPLES)]
-    return np.concatenate([looked_at, samples]), len(looked_at)
+    rows = _spread(len(data.x_train), max(1, min(MAX_SAMPLES, samples)))
+    return np.concatenate([looked_at, data.x_train[rows]]), len(looked_at)
 
 
 def _grid(low: float, high: float, side: int) -> np.ndarray:

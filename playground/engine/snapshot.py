@@ -89,6 +89,7 @@ def blank(experiment: Experiment, run: str, seq: int, status: str, message: str)
         "status": status,
         "message": message,
         "step": 0,
+        "scored": 0,
         "epoch": 0.0,
         "steps_per_epoch": None,
         "lr": None,

@@ -59,7 +59,7 @@ def opened(made: type[Run], file: bytes, device: str | torch.device | None = Non
         raise ValueError(f"The state in the file does not fit its experiment: {reason[:200].rstrip('.')}.") from None
     run.history = history
     run.status, run.message = status, STATUSES[status]
-    run.scores = run.evaluate()
+    run.evaluate()
     run.begin_timeline()
     return run
 

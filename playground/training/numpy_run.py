@@ -83,10 +83,7 @@ class NumpyRun(Run):
 
     def evaluate(self) -> dict[str, dict[str, float | None]]:
         """As `Run.evaluate`; torch's network need not change its mode for it."""
-        return {
-            "train": self._score(self.x_train, self.t_train, self.y_train),
-            "val": self._score(self.x_val, self.t_val, self.y_val),
-        }
+        return self._evaluate()
 
     def _score(self, x: Tensor, targets: Tensor, labels: Tensor) -> dict[str, float | None]:
         if not len(x):
@@ -98,7 +95,7 @@ class NumpyRun(Run):
         outputs = [network.forward(part.numpy()) for part in parts]
         output = outputs[0] if len(outputs) == 1 else np.concatenate(outputs)
         network.train()
-        given = torch.from_numpy(output)
+        self.outputs = given = torch.from_numpy(output)
         return {
             "loss": float(self.twin.loss.forward(output, targets.numpy())),
             "accuracy": metrics.accuracy(entry, given, labels) if classes else None,

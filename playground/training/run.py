@@ -31,6 +31,12 @@ EVALUATION_BYTES = 64 * 2**20
 """Activations of one part of an evaluation; larger ones go through the network in several."""
 EVALUATION_STEPS = 25
 """Least number of steps between two evaluations, so that they cost a few per cent at most."""
+EVALUATION_SHARE = 0.03
+"""Of the work of a run that goes into evaluations; where steps are dear, these come after several epochs."""
+EVALUATION_GROWTH = 4
+"""A run is evaluated more often while it is young: at least once in every such part of its steps."""
+STEP_WORK = 1_000_000
+"""Multiply-adds that would take as long as what a step does besides: calls, gradients to zero, the optimizer."""
 
 
 class Run:
@@ -43,6 +49,10 @@ class Run:
         data: the data set after features, split and standardisation.
         step: optimizer steps done.
         history: columns of the course so far.
+        scores: what `evaluate` said last, and `outputs` what it looked at: those for the validation part, or for the
+            training part where there is none.
+        scored_at: the step of both.
+        sample_work: multiply-adds of one sample's way through the network, and the bytes kept on it: roughly its time.
         status: 'ready', 'finished' (all epochs done), 'stopped' (early) or 'diverged'.
         message: one sentence about a status other than 'ready'.
         fused: whether the optimizer runs with `fused=True`.
@@ -51,6 +61,9 @@ class Run:
 
     _checkpoint: dict[str, Any]
     _older: dict[str, Any]
+    scores: dict[str, dict[str, float | None]]
+    outputs: Tensor
+    scored_at: int
 
     def __init__(self, experiment: Experiment, device: str | torch.device | None = None):
         """Load the data and build the network.
@@ -88,7 +101,9 @@ class Run:
         self.status, self.message = "ready", ""
         self.history, self.timeline = History(), Timeline()
         self._present: tuple[Moment, History] | None = None
-        self._memory: int | None = None
+        reports = experiment.outline()
+        self._memory = sum(report.memory for report in reports)
+        self.sample_work = sum(report.macs for report in reports) + self._memory
         self._build_optimizer()
         self._look()
         self._keep_checkpoint()
@@ -154,15 +169,21 @@ class Run:
         Accuracy is a fraction, r2 is for regressions. The run's course is not touched.
         """
         with self.evaluating():
-            return {
-                "train": self._score(self.x_train, self.t_train, self.y_train),
-                "val": self._score(self.x_val, self.t_val, self.y_val),
-            }
+            return self._evaluate()
+
+    def _evaluate(self) -> dict[str, dict[str, float | None]]:
+        self.scores = {
+            "train": self._score(self.x_train, self.t_train, self.y_train),
+            "val": self._score(self.x_val, self.t_val, self.y_val),
+        }
+        self.scored_at = self.step
+        return self.scores
 
     def _score(self, x: Tensor, targets: Tensor, labels: Tensor) -> dict[str, float | None]:
         if not len(x):
             return {"loss": None, "accuracy": None, "r2": None}
         output, classes, entry = self._outputs(x), self.experiment.data.classes, self.experiment.loss.entry
+        self.outputs = output
         return {
             "loss": self.loss(output, targets).item(),
             "accuracy": metrics.accuracy(entry, output, labels) if classes else None,
@@ -176,8 +197,6 @@ class Run:
 
     def _rows_at_once(self, copies: int = 1) -> int:
         """Samples that are evaluated together, if every value of the network is held so many times."""
-        if self._memory is None:
-            self._memory = sum(report.memory for report in self.experiment.outline())
         return max(1, EVALUATION_BYTES // max(1, copies * self._memory))
 
     def _as_inputs(self, x: np.ndarray) -> Tensor:
@@ -278,7 +297,7 @@ class Run:
             self._step_scheduler()
         if self.batches.done(len(x)):
             self._end_epoch(recorded)
-            if recorded and self._evaluated_at == self.step and self.timeline.due(self.batches.epochs_done):
+            if recorded and self.timeline.due(self.batches.epochs_done):
                 self._keep_moment()
         return True
 
@@ -372,16 +391,21 @@ class Run:
             self.status, self.message = "finished", f"All {training.epochs:,} epochs are done."
 
     def _evaluation_due(self) -> bool:
-        return self.step - self._evaluated_at >= EVALUATION_STEPS
+        """By the work alone, never by the clock: the same experiment is evaluated at the same steps."""
+        samples, batch = len(self.x_train) + len(self.x_val), min(self.batches.size, len(self.x_train))
+        step = 3 * batch * self.sample_work + STEP_WORK  # forward, and twice that backward
+        dear = samples * self.sample_work / (EVALUATION_SHARE * step)
+        gap = max(EVALUATION_STEPS, min(dear, self._evaluated_at // EVALUATION_GROWTH))
+        return self.step - self._evaluated_at >= gap
 
     def _look(self, recorded: bool = True) -> dict[str, dict[str, float | None]]:
         """Evaluate, and write it down."""
-        self.scores, self._evaluated_at = self.evaluate(), self.step
+        scores, self._evaluated_at = self.evaluate(), self.step
         if recorded:
-            row = [self.scores[split][name] for split in ("train", "val") for name in ("loss", "accuracy")]
+            row = [scores[split][name] for split in ("train", "val") for name in ("loss", "accuracy")]
             values = (math.nan if value is None else value for value in row)
             self.history.evaluations.append(self.step, self.epoch, *values)
-        return self.scores
+        return scores
 
     def _stop_early(self, loss: float) -> bool:
         best, patience = self._best, self.experiment.training.patience
@@ -396,7 +420,7 @@ class Run:
             return False
         if best["weights"]:
             self.model.load_state_dict(best["weights"])
-            self.scores = self.evaluate()
+            self.evaluate()
         split = "validation" if len(self.x_val) else "training"
         self.status = "stopped"
         self.message = (
@@ -415,7 +439,7 @@ class Run:
             self._train_step(recorded=False)
         self.history.cut(self.step)
         self.timeline.cut(self.step)
-        self.scores = self.evaluate()
+        self.evaluate()
         value = f"{loss:,.3g}" if math.isfinite(loss) else str(loss)
         self.status = "diverged"
         self.message = (
@@ -497,7 +521,7 @@ class Run:
         self._best = {"loss": math.inf, "epoch": self.batches.epochs_done, "weights": {}}
         if self.status in ("diverged", "stopped"):
             self.status, self.message = "ready", ""
-        self.scores = self.evaluate()
+        self.evaluate()
         self._keep_checkpoint()
         self._keep_moment()
 
@@ -559,7 +583,7 @@ class Run:
         if wanted != moment.experiment:
             refusal = self.update(wanted)
             assert refusal is None, f"a change within one course needs no reset: {refusal}"
-        self.scores = self.evaluate()
+        self.evaluate()
 
     def go_on_from_here(self) -> None:
         """Make the moment that is looked at the present one, and forget what came after it."""
@@ -608,7 +632,7 @@ class Run:
             run.status, run.message = kept["status"]
         except (KeyError, TypeError, IndexError, RuntimeError) as error:
             raise ValueError(f"the state does not fit its experiment: {str(error).splitlines()[0]}") from None
-        run.scores = run.evaluate()
+        run.evaluate()
         run.begin_timeline()
         return run
 

@@ -227,6 +227,8 @@ def status_text(header: dict) -> str:
             parts.append(f"{title} accuracy {100 * scores['accuracy']:.1f} %")
         elif scores.get("r2") is not None:
             parts.append(f"{title} R² {scores['r2']:.3f}")
+    if (header.get("scored") or 0) < (header.get("step") or 0) and header.get("train"):
+        parts.append(f"as of step {header.get('scored') or 0:,}")
     if header.get("lr") is not None:
         parts.append(f"learning rate {header['lr']:g}")
     if header.get("steps_per_second"):

@@ -12,7 +12,7 @@ from playground.training import Run
 from tests.layers_around import REAL, around
 
 FIELDS = {
-    "v", "step", "epoch", "steps_per_epoch", "epochs", "lr", "device", "train", "val", "task", "view", "classes",
+    "v", "step", "scored", "epoch", "steps_per_epoch", "epochs", "lr", "device", "train", "val", "task", "view", "classes",
     "domain", "loss_name", "parameters", "columns", "worst", "confusion_split", "value_scale",
     "train_points", "own",
 }  # fmt: skip
@@ -180,6 +180,25 @@ def test_size() -> None:
     painter = Painter(run)
     header, arrays = painter.picture()
     assert len(pack({**header, **OWN}, arrays)) <= 13_000
+
+
+def test_a_dear_network_shows_its_last_evaluation_while_it_plays_and_the_present_one_at_rest() -> None:
+    run = Run(TEMPLATES["cnn"].experiment(DataSpec(name="digits", args={"n": 600, "layout": "image"})))
+    run.advance(steps=3)
+    painter = Painter(run)
+    assert painter.heavy
+    painter.still = False
+    header, arrays = painter.picture()
+    start = Run(run.experiment)
+    assert (header["step"], header["scored"], header["train"]) == (3, 0, start.evaluate()["train"])
+    assert np.array_equal(arrays["confusion"], start.confusion())
+    assert arrays["curve_step"].tolist() == [0]
+    assert {"mean_0", "feature_0", "worst_images"} <= set(arrays)
+    painter.still = True
+    header, arrays = painter.picture()
+    assert (header["step"], header["scored"], header["train"]) == (3, 3, run.evaluate()["train"])
+    assert np.array_equal(arrays["confusion"], run.confusion())
+    assert arrays["curve_step"].tolist() == [0, 3]
 
 
 def test_a_blank_snapshot_has_every_field() -> None:

@@ -14,6 +14,7 @@ from playground.models import resolve
 from playground.spec import Experiment, LayerSpec, LossSpec, OptimizerSpec, SchedulerSpec
 from playground.training import Run, metrics
 from playground.training.history import Table
+from playground.training.run import EVALUATION_SHARE, EVALUATION_STEPS, STEP_WORK
 from tests.layers_around import REAL, around
 
 
@@ -114,6 +115,34 @@ def test_slices_evaluations_resets_and_restored_states_do_not_matter(name):
         for column in whole.history:
             np.testing.assert_array_equal(whole.history[column], other.history[column], err_msg=column)
         assert all(torch.equal(a, b) for a, b in zip(whole.model.parameters(), other.model.parameters(), strict=True))
+
+
+def test_evaluations_follow_from_the_work_alone_and_take_a_small_part_of_it():
+    spec = experiment("data=digits.600&net=Linear.256~ReLU~Linear.10&loss=CrossEntropyLoss&opt=Adam&batch=60")
+    run, slices = Run(spec, "cpu"), Run(spec, "cpu")
+    run.advance(steps=900)
+    while slices.step < 900:
+        slices.advance(seconds=0.003)
+    at = run.history["eval_step"].tolist()
+    done = slices.history["eval_step"]
+    assert at == done[done <= 900].tolist()
+    assert at[:4] == [0, 25, 50, 75]  # often while the run is young
+    gaps = np.diff(at)
+    assert (np.diff(gaps) >= 0).all()
+    one, step = 600 * run.sample_work, 3 * 60 * run.sample_work + STEP_WORK
+    assert one / (gaps[-1] * step) <= EVALUATION_SHARE < one / (EVALUATION_STEPS * step)
+
+
+def test_what_acts_on_evaluations_has_one_after_every_epoch():
+    query = "data=digits.100&net=Linear.1024~ReLU~Linear.10&loss=CrossEntropyLoss&opt=Adam&batch=10&epochs=12"
+    for more in ("&patience=5", "&sched=ReduceLROnPlateau"):
+        run = Run(experiment(query + more), "cpu")
+        run.advance(steps=40)
+        assert run.history["eval_step"].tolist() == list(range(0, 41, run.steps_per_epoch))
+    run = Run(experiment(query), "cpu")
+    run.advance(steps=1000)
+    assert (run.status, run.history["eval_step"][-1]) == ("finished", run.step)
+    assert len(run.timeline.moments) == 13  # epochs can be gone back to, evaluated or not
 
 
 def test_the_global_random_state_is_untouched_and_threads_do_not_disturb_each_other():
