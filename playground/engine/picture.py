@@ -485,7 +485,7 @@ def _map_side(columns: list[Column]) -> int:
 
 
 def _inputs(experiment: Experiment, data: Dataset, side: int, samples: int) -> tuple[np.ndarray, int]:
-    """Rows for the one forward pass, and where those begin on which units are looked at: of a table, so many samples."""
+    """Rows for the one forward pass, and where those begin on which units are looked at: `samples` of a table."""
     entry = experiment.data.entry
     low, high = entry.domain
     if entry.view == "plane":
