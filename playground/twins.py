@@ -1,8 +1,7 @@
 """From an experiment to its NumPy twin: the same layers, loss, optimizer and schedule out of `playground.scratch`.
 
 The twin of a catalog entry is the class of `playground.scratch` with the entry's own name; there is no second list.
-Layers that take or give several arrays there get a form here that takes one and gives one, as `playground.modules` does
-for torch.
+Layers that take or give several arrays there stand in the form of `playground.one_to_one`.
 """
 
 import inspect
@@ -12,6 +11,7 @@ import numpy as np
 import torch
 
 from playground import scratch
+from playground.one_to_one import ONE_TO_ONE
 from playground.shapes import LayerReport
 from playground.spec import Experiment, every_layer
 
@@ -36,62 +36,6 @@ class Masks:
         """1 where the value is kept, 0 where it is dropped; the dtype is that of the layer's input, as in torch."""
         kept = torch.empty(shape, dtype=torch.float32 if np.dtype(dtype) == np.float32 else torch.float64)
         return kept.bernoulli_(1 - self.p, generator=self.generator).numpy()
-
-
-class _OneState:
-    """What makes of a recurrent layer one that gives the state at every step, or where every direction ended."""
-
-    def __init__(self, *args: Any, output: str = "last", **options: Any):
-        super().__init__(*args, **{**options, "batch_first": True})
-        self.output = output
-
-    def forward(self: Any, x: Any, state: Any = None) -> Any:
-        sequence, last = super().forward(x, state)  # type: ignore[misc]
-        if self.output == "sequence":
-            return sequence
-        hidden = last[0] if self.states == 2 else last
-        self.last_shape = hidden.shape  # (layers * directions, N, hidden)
-        return np.concatenate(list(hidden[-self.directions :]), axis=1)
-
-    def backward(self: Any, grad_output: Any) -> Any:
-        if self.output == "sequence":
-            return super().backward(grad_output)  # type: ignore[misc]
-        grad = np.zeros(self.last_shape, self.dtype)
-        grad[-self.directions :] = np.split(np.asarray(grad_output), self.directions, axis=1)
-        return super().backward((None, (grad, None) if self.states == 2 else grad))  # type: ignore[misc]
-
-
-class _RNN(_OneState, scratch.RNN):
-    pass
-
-
-class _LSTM(_OneState, scratch.LSTM):
-    pass
-
-
-class _GRU(_OneState, scratch.GRU):
-    pass
-
-
-class _SelfAttention(scratch.MultiheadAttention):
-    """Queries, keys and values are the same sequence, whose gradient is the sum of the three."""
-
-    def __init__(self, *args: Any, **options: Any):
-        super().__init__(*args, **{**options, "batch_first": True})
-
-    def forward(self, query: Any, key: Any = None, value: Any = None, *options: Any) -> Any:
-        return super().forward(query, query, query, *options)[0]
-
-    def backward(self, grad_output: Any) -> Any:
-        return sum(super().backward(grad_output))
-
-
-_ONE_TO_ONE: dict[type, type] = {
-    scratch.RNN: _RNN,
-    scratch.LSTM: _LSTM,
-    scratch.GRU: _GRU,
-    scratch.MultiheadAttention: _SelfAttention,
-}
 
 
 def twin_class(name: str, what: str) -> Any:
@@ -141,7 +85,7 @@ def layer_twin(report: LayerReport, dtype: Any, generator: torch.Generator | Non
         own["dtype"] = np.dtype(dtype)
     if issubclass(found, scratch.Dropout) and generator is not None:
         own["rng"] = Masks(arguments["p"], generator)
-    return _ONE_TO_ONE.get(found, found)(*inside, **arguments, **own)
+    return ONE_TO_ONE.get(found, found)(*inside, **arguments, **own)
 
 
 def network_twin(experiment: Experiment, dtype: Any, generator: torch.Generator | None = None) -> scratch.Sequential:

@@ -196,20 +196,16 @@ def _attributes(reports: Sequence[LayerReport]) -> list[str]:
 
 
 def without_numpy(experiment: Experiment) -> str:
-    """What of the experiment no NumPy script can hold; empty where all of it can.
-
-    A layer of `playground.modules` has a twin in two parts, one of which needs this library.
-    """
+    """What of the experiment no NumPy script can hold; empty where all of it can."""
     parts = [*every_layer(experiment.layers), experiment.loss, experiment.optimizer]
     parts += [experiment.scheduler] if experiment.scheduler else []
     if experiment.training.precision != "float32":
         return "Mixed precision"
     if experiment.outline()[-1].out_shape == () and experiment.loss.entry.targets == "values":
         return f"{experiment.loss.name} of outputs of shape (N,)"
-    alone = (part.name for part in parts if not part.entry.twin or part.entry.target.startswith("playground."))
-    return next(alone, "")
+    return next((part.name for part in parts if not part.entry.twin), "")
 
 
 def _require_twins(experiment: Experiment) -> None:
     if without := without_numpy(experiment):
-        raise NoNumpy(f"{without} has no NumPy twin that stands alone, so there is no NumPy script of this experiment.")
+        raise NoNumpy(f"{without} has no NumPy twin, so there is no NumPy script of this experiment.")

@@ -16,6 +16,7 @@ from playground.catalog.points import Point
 from playground.data import made_from
 from playground.data.features import FUNCTIONS
 from playground.export.sources import pasted
+from playground.one_to_one import ONE_TO_ONE
 from playground.shapes import LayerReport
 from playground.spec import Experiment, LayerSpec
 
@@ -87,11 +88,13 @@ def torch_parts(experiment: Experiment) -> dict[str, Any]:
 def numpy_parts(experiment: Experiment) -> dict[str, Any]:
     """The same out of `playground.scratch`, with the source of what is used."""
     training, reports, schedule = experiment.training, experiment.outline(), experiment.scheduler
-    names = [report.name for report in reports] + [experiment.loss.name, experiment.optimizer.name]
+    names = [experiment.loss.name, experiment.optimizer.name]
     names += [schedule.name] if schedule else []
     names += ["clip_grad_norm_"] if training.clip_norm else []
     names += [rule for _, _, layer in _initialised(experiment) for rule in (_rule_name(layer.init), "zeros_")]
-    text, imports = pasted([TWINS + name for name in ("Generator", "Sequential", *names)])
+    layers = [_twin_class(report) for report in every_report(reports)]
+    twins = [f"{twin.__module__}.{twin.__name__}" for twin in layers]
+    text, imports = pasted([*twins, *(TWINS + name for name in ("Generator", "Sequential", *names))])
     gradients = []
     if training.l1:
         gradients.append(f"{training.l1!r} * np.sign(w.data)")
@@ -105,7 +108,7 @@ def numpy_parts(experiment: Experiment) -> dict[str, Any]:
         "optimizer": _call(experiment.optimizer.name, [Code("model.parameters()")], _rates(experiment)),
         "scheduler": _call(schedule.name, [Code("optimizer")], schedule.args) if schedule else "",
         "penalty_gradient": " + ".join(gradients),
-        "dropout": any(report.name.startswith("Dropout") for report in reports),
+        "dropout": any(report.name.startswith("Dropout") for report in every_report(reports)),
         "pasted": text,
         "pasted_imports": imports,
     }
@@ -158,12 +161,19 @@ def layer_call(report: LayerReport) -> str:
     return _call(LAYERS[report.name].target, [*inside, *positional], keywords, lines=bool(inside))
 
 
+def _twin_class(report: LayerReport) -> type:
+    found: type = getattr(scratch, report.name)
+    return ONE_TO_ONE.get(found, found)
+
+
 def _twin_call(report: LayerReport) -> str:
     """The same of the layer's NumPy twin, which starts from float32 numbers of torch's generator."""
     takes = inspect.signature(getattr(scratch, report.name)).parameters
     positional, keywords = _layer_arguments(report)
+    inside = [Code(_twin_call(inner)) for inner in report.layers]
     own = {"rng": Code("generator"), "dtype": Code("np.float32")}
-    return _call(report.name, positional, keywords | {name: text for name, text in own.items() if name in takes})
+    keywords |= {name: text for name, text in own.items() if name in takes}
+    return _call(_twin_class(report).__name__, [*inside, *positional], keywords, lines=bool(inside))
 
 
 def _layer_arguments(report: LayerReport) -> tuple[list[Any], dict[str, Any]]:

@@ -67,11 +67,12 @@ def _kind(pair: tuple[str, str]) -> tuple[int, str]:
 
 @dataclass
 class _Walk:
-    """What was found so far: definitions by module, imports, and modules in the order in which they need each other."""
+    """What was found so far: definitions by module, imports, modules begun, and those done in their order."""
 
     found: dict[str, set[str]] = field(default_factory=dict)
     imports: set[tuple[str, str, str]] = field(default_factory=set)
     order: list[str] = field(default_factory=list)
+    walked: set[str] = field(default_factory=set)
 
 
 def pasted(targets: Sequence[str]) -> tuple[str, set[tuple[str, str, str]]]:
@@ -98,11 +99,13 @@ def _gather(module_name: str, name: str, walk: _Walk) -> None:
         walk.imports.add(module.outer[name])
     elif name in module.definitions and name not in walk.found.setdefault(module_name, set()):
         walk.found[module_name].add(name)
+        outermost = module_name not in walk.walked  # its file is done when all that it uses is
+        walk.walked.add(module_name)
         if (future := module.outer.get("annotations")) is not None:
             walk.imports.add(future)
         for used in _names(module.definitions[name]):
             _gather(module_name, used, walk)
-        if module_name not in walk.order:
+        if outermost and module_name not in walk.order:
             walk.order.append(module_name)
 
 

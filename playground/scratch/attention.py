@@ -56,11 +56,15 @@ class MultiheadAttention(Layer):
         self.embed_dim, self.num_heads, self.head_dim = embed_dim, num_heads, embed_dim // num_heads
         self.batch_first, self.dtype = batch_first, np.dtype(dtype)
         rng = np.random.default_rng() if rng is None else rng
-        # torch: Glorot's bound √(6/(fan_in + fan_out)) for the stacked (3E, E), Linear's for the output.
+        # torch: Linear's bound for the output, whose drawn bias it sets to 0; then Glorot's √(6/(fan_in + fan_out)) for
+        # the stacked (3E, E).
+        out_weight = uniform(rng, 1 / math.sqrt(embed_dim), (embed_dim, embed_dim), dtype)
+        if bias:
+            uniform(rng, 1 / math.sqrt(embed_dim), (embed_dim,), dtype)
         self.params["in_proj_weight"] = uniform(rng, math.sqrt(6 / (4 * embed_dim)), (3 * embed_dim, embed_dim), dtype)
         if bias:
             self.params["in_proj_bias"] = Parameter(np.zeros(3 * embed_dim, dtype))
-        self.params["out_proj.weight"] = uniform(rng, 1 / math.sqrt(embed_dim), (embed_dim, embed_dim), dtype)
+        self.params["out_proj.weight"] = out_weight
         if bias:
             self.params["out_proj.bias"] = Parameter(np.zeros(embed_dim, dtype))
 
