@@ -83,8 +83,14 @@ NUMPY: dict[str, Callable[..., Any]] = {
 }
 
 
-def _numpy_value(value: Any) -> Any:
-    array = np.asarray(value)
+def numpy_value(value: Any) -> Any:
+    """A float64 or an array of them.
+
+    Raises:
+        ValueError, TypeError: it holds no real numbers.
+        OverflowError: it is an integer that no float64 can hold.
+    """
+    array = np.asarray(float(value) if type(value) is int else value)  # NumPy's integers end at 2**64
     if array.dtype.kind not in "fiu":
         raise ValueError("no real numbers")
     return array.astype(np.float64) if array.ndim else np.float64(array[()])
@@ -97,7 +103,7 @@ def tell(value: Any) -> str:
     return "nan" if math.isnan(bad) else "inf" if bad > 0 else "-inf"
 
 
-PLAIN = Ops(NUMPY, np.float64, _numpy_value, lambda value: bool(np.all(np.isfinite(value))), tell)
+PLAIN = Ops(NUMPY, np.float64, numpy_value, lambda value: bool(np.all(np.isfinite(value))), tell)
 
 
 def operations_for(values: list[Any]) -> Ops:
@@ -117,7 +123,7 @@ def _torch_ops(torch: Any, device: Any) -> Ops:
 
     def given(value: Any) -> Any:
         if not isinstance(value, torch.Tensor):
-            return torch.as_tensor(_numpy_value(value), device=device)
+            return torch.as_tensor(numpy_value(value), device=device)
         if value.is_complex():
             raise ValueError("complex")
         return value if value.is_floating_point() else value.to(torch.float64)
@@ -145,7 +151,7 @@ def _scratch_ops(scratch: Any) -> Ops:
     tensor = scratch.Tensor
 
     def given(value: Any) -> Any:
-        return value if isinstance(value, tensor) else tensor(_numpy_value(value))
+        return value if isinstance(value, tensor) else tensor(numpy_value(value))
 
     table: dict[str, Callable[..., Any]] = {name: getattr(tensor, name) for name in (*ELEMENTWISE, "sum", "mean")}
     table |= {name: getattr(tensor, f"__{name}__") for name in ("add", "sub", "mul", "pow", "neg")}

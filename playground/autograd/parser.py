@@ -5,6 +5,7 @@ import difflib
 import keyword
 import math
 import re
+import unicodedata
 from dataclasses import dataclass, replace
 from typing import Any, NoReturn
 
@@ -21,6 +22,8 @@ MAX_TOWER = 3
 """Numbers in a tower of powers: a**b**c is the tallest."""
 MAX_NAME = 24
 """Characters in one name."""
+MAX_DIGITS = 40
+"""Characters in one number; a float64 holds 17 digits."""
 
 CONSTANTS = {"pi": math.pi, "e": math.e}
 
@@ -28,6 +31,7 @@ LOOK_ALIKES = {
     "−": "-", "–": "-", "—": "-", "×": "*", "·": "*", "∙": "*", "•": "*", "⋅": "*", "∗": "*", "÷": "/", "⁄": "/",
     "∕": "/", "²": "**2", "³": "**3", "√": "sqrt(...)", "π": "pi", "ℯ": "e", "（": "(", "）": ")", "，": ",",
     "＝": "=", "＋": "+", "；": ";", "\u00a0": "a space", "\u2009": "a space", "“": "nothing", "”": "nothing",
+    **dict(zip("аеорсухіАВЕКМНОРСТХ", "aeopcyxiABEKMHOPCTX", strict=True)),  # Cyrillic letters in Latin shapes
 }  # fmt: skip
 NOT_HERE = {
     "^": "a power is written **",
@@ -53,7 +57,8 @@ OTHER_NAMES = {
 }  # fmt: skip
 _TOKEN = re.compile(
     r"(?P<number>(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)|(?P<name>[A-Za-z_][A-Za-z_0-9]*)"
-    r"|(?P<sign>\*\*|//|==|[-+*/()=,])|(?P<end>[;\n])|(?P<space>[ \t\r]+|#[^\n]*)"
+    r"|(?P<sign>\*\*|//|==|[-+*/()=,])|(?P<end>[;\n])|(?P<space>[ \t\r]+|#[^\n]*)",
+    re.ASCII,  # otherwise \d takes the digits of every alphabet
 )
 _BUILTINS = frozenset(dir(builtins))
 
@@ -67,6 +72,20 @@ class _Token:
     @property
     def end(self) -> int:
         return self.start + len(self.text)
+
+
+def _shown(char: str) -> str:
+    """A character that can be told: as it is if it can be seen, else as its number."""
+    return repr(char) if char.isprintable() else ascii(char)
+
+
+def _way_out(char: str) -> str:
+    """A hint for letters of other alphabets, raised and lowered digits and wide forms; '' for the rest."""
+    same = unicodedata.normalize("NFKC", char)
+    kind = unicodedata.decomposition(char).partition(" ")[0]
+    if len(same) == 1 and same.isascii() and same.isprintable() and same != char:
+        return f"; write {'**' if kind == '<super>' else ''}{same}"
+    return "; names are written in plain Latin letters" if char.isalpha() else ""
 
 
 class Parser:
@@ -125,7 +144,7 @@ class Parser:
             self.fail(f"{char!r} is not plain ASCII; write {LOOK_ALIKES[char]}", at)
         if char in NOT_HERE:
             self.fail(f"'{char}' means nothing here: {NOT_HERE[char]}", at)
-        self.fail(f"the character {char!a} has no place in a program", at)
+        self.fail(f"the character {_shown(char)} has no place in a program{_way_out(char)}", at)
 
     @property
     def token(self) -> _Token:
@@ -145,6 +164,8 @@ class Parser:
         output = None
         while self.at < len(self.tokens) - 1:
             if self.token.kind == "end":
+                if self.token.text == ";" and (self.at == 0 or self.tokens[self.at - 1].kind == "end"):
+                    self.fail("nothing stands before this ';'", self.token.start)
                 self.take()
                 continue
             if output is not None:
@@ -170,6 +191,8 @@ class Parser:
             self._surprise(self.token)
         if target is None:
             return step
+        if target in self.inputs:
+            self.fail(f"'{target}' is computed from itself; give the result another name", self.line_start)
         if self.steps[step].op != "input" and not self.steps[step].name:
             self.steps[step] = replace(self.steps[step], name=target)
         self.assigned[target] = step
@@ -191,6 +214,7 @@ class Parser:
         if token.text == "=":
             self.fail("'=' stands after one name at the beginning of a line", token.start)
         if before.kind == "number" and token.kind == "name" and token.start == before.end:
+            self._check_tail(before, token)
             self.fail(f"write {before.text}*{short(token.text)}, with the sign of the product", token.start)
         if token.kind in ("name", "number") or token.text == "(":
             if keyword.iskeyword(token.text) or keyword.iskeyword(before.text):
@@ -198,6 +222,13 @@ class Parser:
                 self.fail(f"'{word}' is Python, which is not run here; write arithmetic", token.start)
             self.fail(f"there is no operation before '{short(token.text)}'; write * for a product", token.start)
         self.fail(f"'{token.text or 'the end'}' is not expected here", token.start)
+
+    def _check_tail(self, number: _Token, tail: _Token) -> None:
+        """Python's other ways to write a number, of which there is one here."""
+        if tail.text[0] == "_" or (number.text == "0" and re.fullmatch("[xX][0-9a-fA-F]+|[bB][01]+|[oO][0-7]+", tail.text)):
+            self.fail("a number is written with plain decimal digits, such as 1000 or 1e3", number.start)
+        if tail.text in ("j", "J"):
+            self.fail("there are no complex numbers here", number.start)
 
     # expressions
 
@@ -282,7 +313,13 @@ class Parser:
 
     def _number(self, token: _Token) -> int:
         self._counted(token.start)
+        if len(token.text) > MAX_DIGITS:
+            self.fail(f"a number of {len(token.text)} characters; the most is {MAX_DIGITS}", token.start)
+        if re.match("0+[1-9]", token.text):
+            self.fail("a number does not begin with 0", token.start)
         value = float(token.text)
+        if value == 0 and re.search("[1-9]", re.split("[eE]", token.text)[0]):
+            self.fail(f"the number {short(token.text)} is too small; a float64 begins at 5e-324", token.start)
         if math.isinf(value):
             self.fail(f"the number {short(token.text)} is too large; a float64 ends at 1.8e308", token.start)
         return self._add(Step("constant", (), (token.start, token.end), value=value))
@@ -295,6 +332,8 @@ class Parser:
             self.fail(f"'{name}' is Python, which is not run here; write arithmetic", token.start)
         if name.startswith("_") or (name in _BUILTINS and name not in FUNCTIONS):
             self.fail(f"'{name}' is no name for a number; take a plain one, such as x", token.start)
+        if name.lower() in ("inf", "infinity", "nan"):
+            self.fail(f"'{name}' is no finite number, and no name for one; take another name", token.start)
 
     def _name(self, token: _Token) -> int:
         self._counted(token.start)

@@ -77,7 +77,7 @@ class Program:
         """The text of a step, on one line."""
         return " ".join(self.text[slice(*step.span)].split())
 
-    def __call__(self, **values: Any) -> Any:
+    def __call__(self, /, **values: Any) -> Any:
         """The value of the last expression: a float for numbers, else an array or tensor of the kind given.
 
         Raises:
@@ -110,9 +110,8 @@ class Program:
                 raise self.error(f"{step.name} has no value; give it one", step.span[0])
             try:
                 return ops.value(values[step.name])
-            except (ValueError, TypeError, OverflowError):
-                message = f"{step.name} is a {type(values[step.name]).__name__}, which holds no real numbers"
-                raise self.error(message, step.span[0]) from None
+            except (ValueError, TypeError, OverflowError) as error:
+                raise self.no_number(step.name, values[step.name], error) from None
         args = [results[index] for index in step.args]
         if step.op == "pow" and (exponent := self.steps[step.args[1]].value) is not None:
             args[1] = exponent  # a plain number, so that torch records the power that a reader would write
@@ -128,6 +127,13 @@ class Program:
             raise self.error(f"{step.name} is {found}; give it a finite value", step.span[0])
         cause = DOMAINS.get(step.op, "the result is too large for a float64")
         raise self.error(f"'{step.shown}' gives {found} in '{short(self.source(step))}': {cause}", step.span[0])
+
+    def no_number(self, name: str, value: Any, cause: Exception) -> ExpressionError:
+        """The sentence for a value that nothing can be computed with."""
+        place = next(step.span[0] for step in self.steps if step.op == "input" and step.name == name)
+        if isinstance(cause, OverflowError):
+            return self.error(f"{name} is too large; a float64 ends at 1.8e308", place)
+        return self.error(f"{name} is a {type(value).__name__}, which holds no real numbers", place)
 
     def error(self, message: str, offset: int) -> ExpressionError:
         return error_at(self.text, message, offset)

@@ -17,6 +17,7 @@ from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Any
 
 from playground.autograd.expression import ExpressionError, Program, parse
+from playground.autograd.operations import numpy_value
 
 if TYPE_CHECKING:
     import torch
@@ -256,16 +257,12 @@ def trace(program: Program | str, values: Mapping[str, Any]) -> Tape:
 
 
 def _leaf(program: Program, name: str, value: Any) -> torch.Tensor:
-    import numpy as np
     import torch
 
     try:
-        data = value.detach().cpu().numpy() if isinstance(value, torch.Tensor) else np.asarray(value)
-        if data.dtype.kind not in "fiu":
-            raise TypeError
-    except (ValueError, TypeError):
-        place = next(step.span[0] for step in program.steps if step.name == name)
-        raise program.error(f"{name} is a {type(value).__name__}, which holds no real numbers", place) from None
+        data = numpy_value(value.detach().cpu().numpy() if isinstance(value, torch.Tensor) else value)
+    except (ValueError, TypeError, RuntimeError, OverflowError) as error:
+        raise program.no_number(name, value, error) from None
     return torch.tensor(data, dtype=torch.float64, requires_grad=True)
 
 

@@ -88,6 +88,15 @@ def test_names_and_spans():
         ("3 × x", "write *", 1, 3),
         ("x − 1", "write -", 1, 3),
         ("x ÷ 2", "write /", 1, 3),
+        ("ｘ + 1", "write x", 1, 1),
+        ("1 + х", "write x", 1, 5),
+        ("x⁴", "write **4", 1, 2),
+        ("λ*x", "Latin letters", 1, 1),
+        ("0x10", "decimal digits", 1, 1),
+        ("1_000", "decimal digits", 1, 1),
+        ("3j", "complex", 1, 1),
+        ("y = 1\nx = x + 1\nx", "from itself", 2, 1),
+        ("nan * x", "no finite number", 1, 1),
         ("2x + 1", "2*x", 1, 2),
         ("2(x + 1)", "*", 1, 2),
         ("x^2", "**", 1, 2),
@@ -151,6 +160,12 @@ def test_values_that_are_no_numbers(value):
         parse("x + 1")(x=value)
 
 
+def test_values_as_people_give_them():
+    assert parse("self + values")(self=10**25, values=1) == 1e25, "names of our own arguments are free for a program"
+    with pytest.raises(ExpressionError, match="x is too large"):
+        parse("x + 1")(x=10**400)
+
+
 def test_shapes_that_do_not_fit():
     with pytest.raises(ExpressionError, match=r"shapes \(3,\) and \(2,\)"):
         parse("x + y")(x=np.ones(3), y=np.ones(2))
@@ -194,7 +209,8 @@ HOSTILE = [
     "# nothing", "x '", 'x "', "!x", "!ls", "%timeit x", "@x", "x;import os", "x\r\x0by", "\x1b[31mx", "\x7f", "-", "+", "*", "**",
     "/", "x+", "x-", "x*", "x**", "x/", "*x", "/x", "x**-", "x+*y", "x**/y", "(", ")", ")(", "(x", "x)", "(x))", "(()", "( )", ",",
     "x,,y", "max(,)", "max(1,,2)", "max(1 2)", "max(1;2)", "sin(\n", "x = (\n", "no_grad()", "detach(x, x)", "sin", "max", "pi(3)", "2(3)",
-    "(2)(3)", "x y", "2 x", "2x", "x2 3", "if", "else", "case x", "match(x)", "type", "print", "_(x)",
+    "(2)(3)", "x y", "2 x", "١", "१", "𝟏", "１", "x + ٣", "х", "x₁", "x⁴", "λ*x", "nan", "inf", "-Infinity", ";x", "x = x\nx",
+    "a = a + 1\na*2", "007", "1e-400", "9" * 50, "1J", "2x", "x2 3", "if", "else", "case x", "match(x)", "type", "print", "_(x)",
 ]  # fmt: skip
 NO_TEXT = [None, 3, 3.0, b"x", ["x"], {"x": 1}, object(), type]
 
