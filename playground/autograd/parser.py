@@ -225,7 +225,9 @@ class Parser:
 
     def _check_tail(self, number: _Token, tail: _Token) -> None:
         """Python's other ways to write a number, of which there is one here."""
-        if tail.text[0] == "_" or (number.text == "0" and re.fullmatch("[xX][0-9a-fA-F]+|[bB][01]+|[oO][0-7]+", tail.text)):
+        if tail.text[0] == "_" or (
+            number.text == "0" and re.fullmatch("[xX][0-9a-fA-F]+|[bB][01]+|[oO][0-7]+", tail.text)
+        ):
             self.fail("a number is written with plain decimal digits, such as 1000 or 1e3", number.start)
         if tail.text in ("j", "J"):
             self.fail("there are no complex numbers here", number.start)
