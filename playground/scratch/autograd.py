@@ -75,9 +75,8 @@ def _pair(function: Callable[..., Array], rule: Callable[..., tuple[Any, Any]]) 
 
 
 def _pow_rule(g: Array, a: Array, b: Array, y: Array) -> tuple[Any, Any]:
-    with np.errstate(divide="ignore", invalid="ignore"):
-        slope = np.where(b == 0, 0.0, b * np.power(a, b - 1.0))
-        return g * slope, g * np.where((a == 0) & (b >= 0), 0.0, y * np.log(a))
+    slope = np.where(b == 0, 0.0, b * np.power(a, b - 1.0))
+    return g * slope, g * np.where((a == 0) & (b >= 0), 0.0, y * np.log(a))
 
 
 def _matmul_rule(g: Array, a: Array, b: Array, y: Array) -> tuple[Any, Any]:
@@ -142,9 +141,11 @@ class Tensor:
             if tensor.rule is None:
                 tensor.grad = g.copy() if tensor.grad is None else tensor.grad + g
                 continue
-            for parent, share in zip(tensor.parents, tensor.rule(g), strict=True):
+            with np.errstate(all="ignore"):  # 1 / 0 is inf, as in torch
+                shares = tensor.rule(g)
+            for parent, share in zip(tensor.parents, shares, strict=True):
                 if parent.requires_grad:
-                    share = _unbroadcast(np.asarray(share), parent.shape)
+                    share = _unbroadcast(np.asarray(share, parent.data.dtype), parent.shape)
                     arrived[parent.birth] = arrived[parent.birth] + share if parent.birth in arrived else share
 
     def detach(self) -> Tensor:
@@ -167,7 +168,7 @@ class Tensor:
     __add__, __radd__ = _pair(np.add, lambda g, a, b, y: (g, g))
     __sub__, __rsub__ = _pair(np.subtract, lambda g, a, b, y: (g, -g))
     __mul__, __rmul__ = _pair(np.multiply, lambda g, a, b, y: (g * b, g * a))
-    __truediv__, __rtruediv__ = _pair(np.true_divide, lambda g, a, b, y: (g / b, -g * a / b / b))
+    __truediv__, __rtruediv__ = _pair(np.true_divide, lambda g, a, b, y: (g / b, -g * y / b))
     __pow__, __rpow__ = _pair(np.power, _pow_rule)
     __matmul__, __rmatmul__ = _pair(np.matmul, _matmul_rule)
     __gt__, __lt__, __ge__, __le__ = map(_compare, (operator.gt, operator.lt, operator.ge, operator.le))
@@ -181,51 +182,63 @@ class Tensor:
     cos = _map(np.cos, lambda x, y: -np.sin(x))
     tan = _map(np.tan, lambda x, y: 1 + y * y)
     tanh = _map(np.tanh, lambda x, y: 1 - y * y)
-    relu = _map(lambda x: np.maximum(x, 0), lambda x, y: x > 0)
     sigmoid = _map(_sigmoid, lambda x, y: y * (1 - y))
     softplus = _map(lambda x: np.where(x > 20, x, np.logaddexp(0, x)), lambda x, y: np.where(x > 20, 1, _sigmoid(x)))
 
     def clamp(self, min: float | None = None, max: float | None = None) -> Tensor:
         low, high = -np.inf if min is None else min, np.inf if max is None else max
         inside = (self.data >= low) & (self.data <= high)  # the bounds themselves let the gradient through
-        return _made(np.minimum(np.maximum(self.data, low), high), (self,), lambda g: (g * inside,))
+        return _made(np.minimum(np.maximum(self.data, low), high), (self,), lambda g: (np.where(inside, g, 0),))
+
+    def relu(self) -> Tensor:
+        return _made(np.maximum(self.data, 0), (self,), lambda g: (np.where(self.data <= 0, 0, g),))
+
+    def _axes(self, dim: Any) -> tuple[int, ...]:
+        """The dimensions that `dim` means: all for None and (); a single number takes 0 and -1 and has none."""
+        if dim is None or dim == () or dim == []:
+            return tuple(range(self.ndim))
+        axes = tuple(dim) if isinstance(dim, tuple | list) else (dim,)
+        return () if self.ndim == 0 and set(axes) <= {0, -1} else axes
 
     def _reduce(self, y: Array, dim: Any, keepdim: bool, rule: Callable[[Array], Array]) -> Tensor:
         """`y` still has the reduced dimensions, of size 1; `rule` takes a gradient of that shape."""
-        result = y if keepdim else y.squeeze(tuple(range(self.ndim)) if dim is None else dim)
+        result = y if keepdim else y.squeeze(self._axes(dim))
         return _made(result, (self,), lambda g: (np.broadcast_to(rule(g.reshape(y.shape)), self.shape),))
 
     def sum(self, dim: Any = None, keepdim: bool = False) -> Tensor:
-        return self._reduce(self.data.sum(dim, keepdims=True), dim, keepdim, lambda g: g)
+        return self._reduce(self.data.sum(self._axes(dim), keepdims=True), dim, keepdim, lambda g: g)
 
     def mean(self, dim: Any = None, keepdim: bool = False) -> Tensor:
-        y = self.data.mean(dim, keepdims=True)
+        y = self.data.mean(self._axes(dim), keepdims=True)
         return self._reduce(y, dim, keepdim, lambda g: g * (y.size / self.data.size))
 
     def amax(self, dim: Any = None, keepdim: bool = False) -> Tensor:
-        y = self.data.max(dim, keepdims=True)
+        y = self.data.max(axes := self._axes(dim), keepdims=True)
         ties = self.data == y  # equals share the gradient
-        return self._reduce(y, dim, keepdim, lambda g: g * ties / ties.sum(dim, keepdims=True))
+        return self._reduce(y, dim, keepdim, lambda g: g * ties / ties.sum(axes, keepdims=True))
 
     def amin(self, dim: Any = None, keepdim: bool = False) -> Tensor:
         return -((-self).amax(dim, keepdim))
 
     def max(self, dim: int | None = None, keepdim: bool = False) -> Any:
-        return self.amax() if dim is None else self._extreme(self.data.argmax(dim), dim, keepdim)
+        return self.amax() if dim is None else self._extreme(np.argmax, dim, keepdim)
 
     def min(self, dim: int | None = None, keepdim: bool = False) -> Any:
-        return self.amin() if dim is None else self._extreme(self.data.argmin(dim), dim, keepdim)
+        return self.amin() if dim is None else self._extreme(np.argmin, dim, keepdim)
 
-    def _extreme(self, indices: Array, dim: int, keepdim: bool) -> Extreme:
-        place, first = np.expand_dims(indices, dim), np.zeros(self.shape, bool)
+    def _extreme(self, find: Callable[..., Array], dim: int, keepdim: bool) -> Extreme:
+        place, first = find(self.data, dim, keepdims=True), np.zeros(self.shape, bool)
         np.put_along_axis(first, place, True, dim)
-        values = self._reduce(np.take_along_axis(self.data, place, dim), dim, keepdim, lambda g: g * first)
-        return Extreme(values, Tensor(place if keepdim else indices))
+        y = np.take_along_axis(self.data, place, dim)
+        values = self._reduce(y, dim, keepdim, lambda g: np.where(first, g, 0))
+        return Extreme(values, Tensor(place if keepdim else place.squeeze(dim)))
 
     def var(self, dim: Any = None, unbiased: bool = True, keepdim: bool = False, *, correction: Any = None) -> Tensor:
-        mean = self.data.mean(dim, keepdims=True)
-        off, count = self.data - mean, self.data.size / mean.size - (unbiased if correction is None else correction)
-        y = (off * off).sum(dim, keepdims=True) / count
+        dim, unbiased = (None, dim) if isinstance(dim, bool) else (dim, unbiased)  # torch's var(False)
+        off = self.data - (mean := self.data.mean(axes := self._axes(dim), keepdims=True))
+        count = max(self.data.size / mean.size - (unbiased if correction is None else correction), 0.0)
+        with np.errstate(all="ignore"):  # of one number there is none: nan
+            y = (off * off).sum(axes, keepdims=True) / count
         return self._reduce(y, dim, keepdim, lambda g: g * 2 / count * off)
 
     def std(self, dim: Any = None, unbiased: bool = True, keepdim: bool = False, *, correction: Any = None) -> Tensor:
@@ -245,18 +258,21 @@ class Tensor:
         return _made(self.data.cumsum(dim), (self,), lambda g: (np.flip(np.flip(g, dim).cumsum(dim), dim),))
 
     def logsumexp(self, dim: Any, keepdim: bool = False) -> Tensor:
-        top = self.data.max(dim, keepdims=True)
+        top = self.data.max(axes := self._axes(dim), keepdims=True)
         powers = np.exp(self.data - np.where(np.isfinite(top), top, 0))
-        total = powers.sum(dim, keepdims=True)
+        total = powers.sum(axes, keepdims=True)
         return self._reduce(top + np.log(total), dim, keepdim, lambda g: g * powers / total)
 
     def norm(self, p: Any = 2, dim: Any = None, keepdim: bool = False) -> Tensor:
         p, size = 2.0 if p == "fro" else float(p), np.abs(self.data)
         if np.isinf(p):
             return self.abs().amax(dim, keepdim) if p > 0 else self.abs().amin(dim, keepdim)
-        y = (size**p).sum(dim, keepdims=True) ** (1 / p)  # its gradient at 0 is 0
+        if p == 0:
+            return self._reduce((size > 0).sum(self._axes(dim), keepdims=True) * 1.0, dim, keepdim, lambda g: g * 0)
+        with np.errstate(divide="ignore"):
+            y = (size**p).sum(self._axes(dim), keepdims=True) ** (1 / p)  # its gradient at 0 is 0
         ratio = size / np.where(y > 0, y, 1)
-        slope = np.sign(self.data) * np.where(size > 0, ratio, 1) ** (p - 1)
+        slope = np.sign(self.data) * np.where(size > 0, ratio, 1) ** (p - 1) * (y > 0)
         return self._reduce(y, dim, keepdim, lambda g: g * slope)
 
     def reshape(self, *shape: Any) -> Tensor:
@@ -277,18 +293,13 @@ class Tensor:
         return _made(self.data[index], (self,), rule)
 
 
-_maximum, _ = _pair(np.maximum, lambda g, a, b, y: (g * ((a > b) + 0.5 * (a == b)), g * ((a < b) + 0.5 * (a == b))))
-_minimum, _ = _pair(np.minimum, lambda g, a, b, y: (g * ((a < b) + 0.5 * (a == b)), g * ((a > b) + 0.5 * (a == b))))
+def _winner(g: Array, lost: Array, tie: Array) -> Array:
+    """Of `maximum(a, b)` and `minimum(a, b)`: the one that is taken gets the gradient, a tie shares it."""
+    return np.where(lost, 0, np.where(tie, g / 2, g))
 
 
-def maximum(input: Any, other: Any) -> Tensor:
-    """The larger of each pair, which gets the gradient; a tie shares it."""
-    return _maximum(input, other)
-
-
-def minimum(input: Any, other: Any) -> Tensor:
-    """The smaller of each pair, which gets the gradient; a tie shares it."""
-    return _minimum(input, other)
+maximum, _ = _pair(np.maximum, lambda g, a, b, y: (_winner(g, a < b, a == b), _winner(g, b < a, a == b)))
+minimum, _ = _pair(np.minimum, lambda g, a, b, y: (_winner(g, a > b, a == b), _winner(g, b > a, a == b)))
 
 
 def where(condition: Any, input: Any, other: Any) -> Tensor:

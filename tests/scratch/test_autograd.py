@@ -89,6 +89,13 @@ CASES = {
     "norm inf": (lambda t, a: a.norm(p=float("inf")), (A,)),
     "norm at 0": (lambda t, a: a.norm(dim=1), (ZEROS * 0,)),
     "norm some 0": (lambda t, a: a.norm(dim=1), (ZEROS,)),
+    "norm negative p": (lambda t, a: a.norm(p=-2, dim=1), (ZEROS,)),
+    "all dims": (lambda t, a: a.sum(dim=()) + a.mean(dim=[0, 1, 2]) * a.amax(dim=[-1, 0, 1]), (DEEP,)),
+    "dim of a number": (lambda t, a: a.sum(dim=0) * a.mean(dim=-1, keepdim=True), (np.array(3.0),)),
+    "var without a dim": (lambda t, a: a.var(False) + a.std(1, False).sum(), (A,)),
+    "inf behind relu": (lambda t, a: a.relu().sqrt() + a.clamp(min=0.0).sqrt(), (np.array([-1.0, 4.0]),)),
+    "inf behind max": (lambda t, a: a.max(0)[0].sqrt() + t.maximum(a, 0 * a).sqrt(), (np.array([0.0, -1.0]),)),
+    "nan": (lambda t, a: t.maximum(a, a * 2) + a.relu(), (np.array([1.0, np.nan, -2.0]),)),
     "exp": (lambda t, a: a.exp(), (A,)),
     "log": (lambda t, a: a.log(), (POSITIVE,)),
     "sqrt": (lambda t, a: a.sqrt(), (POSITIVE,)),
@@ -233,6 +240,11 @@ def test_float32_stays_float32():
     y = ((2 * x + 1) ** 2 / 3).sigmoid().mean() - 0.5
     y.backward()
     assert y.data.dtype == x.grad.dtype == np.float32
+    for reduce in (Tensor.amax, Tensor.var, Tensor.std, Tensor.norm, Tensor.prod, Tensor.mean):
+        x.grad = None
+        y = reduce(x)
+        y.backward()
+        assert y.data.dtype == x.grad.dtype == np.float32
 
 
 def test_long_chains_need_no_recursion():
