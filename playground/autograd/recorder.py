@@ -72,7 +72,18 @@ def _key(tensor: torch.Tensor) -> Key:
 
 
 def _accumulator(leaf: torch.Tensor) -> Any:
-    return torch.autograd.graph.get_gradient_edge(leaf).node
+    """Where a leaf's gradient is added up."""
+    with torch.enable_grad():
+        function: Any = leaf.view_as(leaf).grad_fn
+    return function.next_functions[0][0]
+
+
+def _wants(tensor: torch.Tensor) -> bool:
+    """Whether a gradient can be sent to a tensor.
+
+    A view of a leaf that is made under `no_grad` says that it requires one, but has no place for it.
+    """
+    return tensor.grad_fn is not None or (tensor.requires_grad and _accumulator(tensor) is not None)
 
 
 def _kind_of(name: str) -> str:
@@ -95,7 +106,7 @@ class Recorder:
 
     def know(self, tensor: torch.Tensor, name: str, module: str = "") -> None:
         """A tensor that is there before the forward pass."""
-        if tensor.requires_grad:
+        if _wants(tensor):
             self.seen[_key(tensor)] = _Seen(-1, "leaf", name, "leaf", module, tensor.detach().clone())
         else:
             self._keep(tensor, _Seen(-1, "constant", name, "constant", module, tensor.detach().clone()))
@@ -104,7 +115,7 @@ class Recorder:
         """Operands that nobody made before our eyes: leaves and constants from elsewhere."""
         self.time += 1
         for tensor in operands:
-            if tensor.requires_grad:
+            if _wants(tensor):
                 if tensor.grad_fn is None and (key := _key(tensor)) not in self.seen:
                     self.seen[key] = _Seen(self.time - 0.5, "leaf", "", "leaf", self.module, tensor.detach().clone())
             elif id(tensor) not in self.still:
@@ -117,21 +128,21 @@ class Recorder:
         if name == "__get__":
             name = getattr(getattr(func, "__self__", None), "__name__", "get")
         op = name.strip("_")
-        names = tuple(_key(tensor) if tensor.requires_grad else id(tensor) for tensor in operands)
+        names = tuple(_key(tensor) if _wants(tensor) else id(tensor) for tensor in operands)
         for tensor in _tensors(results):
             value = tensor.detach().clone()
-            if tensor.requires_grad and tensor.grad_fn is not None:
+            if tensor.grad_fn is not None:
                 key = _key(tensor)
                 if key not in self.seen:
                     used = tuple(name for name in names if name != key)
                     self.seen[key] = _Seen(self.time, op, "", "operation", self.module, value, used)
-            elif not tensor.requires_grad and id(tensor) not in self.still:
+            elif not _wants(tensor) and id(tensor) not in self.still:
                 self._keep(tensor, _Seen(self.time, op, "", self._why(op, operands), self.module, value, names))
 
     def _why(self, op: str, operands: list[torch.Tensor]) -> str:
         """Why a result has no gradient."""
         kinds = {self.still[id(tensor)].kind for tensor in operands if id(tensor) in self.still}
-        needed = any(tensor.requires_grad for tensor in operands)
+        needed = any(map(_wants, operands))
         if needed and op in ("detach", "data"):
             return "detached"
         if needed:
@@ -179,7 +190,7 @@ class Recorder:
             numbers[function]: _local_partials(function, most) for function in functions if count.get(function) == 1
         }
         retain = any(many > 1 for many in count.values())
-        walk = _Walk.of(output, functions, retain) if output.requires_grad else _Walk()
+        walk = _Walk.of(output, functions, retain) if _wants(output) else _Walk()
 
         times = self._times(keys, functions)
         order: list[Key | int] = sorted([*keys, *self.still], key=lambda key: times[key])
@@ -197,13 +208,13 @@ class Recorder:
                 shares = self._shares(key, numbers, walk, count[key[0]])
                 edges += self._edges(key, ids, partials.get(numbers[key[0]], ()), shares, most)
         modules = {path: type(module).__name__ for path, module in self.root.named_modules()}
-        place = ids[_key(output) if output.requires_grad else id(output)]
+        place = ids[_key(output) if _wants(output) else id(output)]
         return Tape(tuple(nodes), tuple(edges), place, "", modules)
 
     def _functions(self, output: torch.Tensor) -> list[Any]:
         """Every autograd node in reach, each once, found with a list instead of recursion."""
         roots = [function for function, _ in self.seen]
-        if output.requires_grad:
+        if _wants(output):
             roots.append(_key(output)[0])
         found = dict.fromkeys(roots)
         waiting = list(found)
@@ -217,7 +228,7 @@ class Recorder:
     def _keys(self, output: torch.Tensor, functions: list[Any]) -> list[Key]:
         """Every output of an autograd node that was handed out or is used."""
         keys = dict.fromkeys(self.seen)
-        if output.requires_grad:
+        if _wants(output):
             keys[_key(output)] = None
         for function in functions:
             keys.update(dict.fromkeys(key for key in function.next_functions if key[0] is not None))
