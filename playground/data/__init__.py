@@ -85,6 +85,8 @@ def load(spec: DataSpec) -> Dataset:
     x = features_of(raw, spec.features) if spec.features else raw
     if entry.file == "csv":
         x = raw = _filled(raw, train)
+        if not max(np.abs(x).max(), np.abs(y).max()) < csv_file.LARGEST:
+            raise ValueError(f"The file holds numbers beyond {csv_file.LARGEST:g}: {FIND_ANEW}")
     mean, std, y_mean, y_std = np.zeros(()), np.ones(()), 0.0, 1.0
     if entry.standardize:
         mean, std = _statistics(x[train], entry.together)
@@ -150,6 +152,8 @@ def need_file(spec: DataSpec) -> Path:
     return store.path(spec.file)
 
 
+CONSTANT = 1e-100
+"""An input whose values differ by less is a constant one."""
 FIND_ANEW = "choose its columns anew on the page Data."
 
 
@@ -171,6 +175,6 @@ def _filled(raw: np.ndarray, train: np.ndarray) -> np.ndarray:
 
 def _statistics(values: np.ndarray, together: bool = False) -> tuple[np.ndarray, np.ndarray]:
     """Mean and standard deviation of every input, or of all together; 1 for a constant one, whose computed one may be
-    rounding."""
+    rounding, or nearly so, whose squares may be 0."""
     axis = None if together else 0
-    return values.mean(axis), np.where(np.ptp(values, axis) == 0, 1.0, values.std(axis))
+    return values.mean(axis), np.where(np.ptp(values, axis) < CONSTANT, 1.0, values.std(axis))

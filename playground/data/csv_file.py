@@ -20,13 +20,18 @@ MISSING = {"", "na", "n/a", "nan", "null", "none", "?", "-"}
 """What stands where a value is missing, in small letters."""
 FEW = 20
 """So many different whole numbers can be classes."""
+LARGEST = 1e30
+"""Numbers lie within this and its negative: the squares of larger ones, which a deviation is made of, are soon none."""
 SAMPLE = 65_536
 """Characters from the beginning that delimiter and header are guessed by."""
 
 
 @dataclass(frozen=True)
 class Column:
-    """A column of a table: 'number', 'words', or 'empty'; how many values are missing, and how many differ."""
+    """A column of a table: 'number', 'words', or 'empty'; how many values are missing, and how many differ.
+
+    extreme: what is written of a number that is too large to compute with, or none at all such as 'inf'; '' otherwise.
+    """
 
     name: str
     kind: str
@@ -34,6 +39,7 @@ class Column:
     different: int
     whole: bool
     examples: tuple[str, ...]
+    extreme: str = ""
 
     @property
     def width(self) -> int:
@@ -45,6 +51,8 @@ class Column:
         """Why it cannot be an input, as a sentence; '' if it can."""
         if self.kind == "empty":
             return f"'{self.name}' has no values."
+        if self.extreme:
+            return f"'{self.name}' holds {self.extreme}; a number lies within -{LARGEST:g} and {LARGEST:g}."
         if self.kind == "words" and self.different > LIMITS.max_words:
             return f"'{self.name}' has {self.different:,} different words; an input can have {LIMITS.max_words}."
         return ""
@@ -98,7 +106,7 @@ def look(data: bytes, delimiter: str = "", header: bool | None = None) -> Look:
     for line, row in rows:
         if len(row) != width:
             raise ValueError(
-                f"Line {line:,} has {len(row)} fields where the first row has {width}: mend the file, or choose "
+                f"Line {line:,} has {len(row):,} fields where the first row has {width}: mend the file, or choose "
                 "another "
                 f"delimiter ({names})."
             )
@@ -106,7 +114,8 @@ def look(data: bytes, delimiter: str = "", header: bool | None = None) -> Look:
     header = guess_header(cells) if header is None else header
     below = cells[header:]
     if len(below) < 4:
-        raise ValueError(f"The table has {len(below)} rows; there is too little to train on, at least 4 are needed.")
+        count = f"{len(below)} row" + ("" if len(below) == 1 else "s")
+        raise ValueError(f"The table has {count}; there is too little to train on, at least 4 are needed.")
     named = [name or f"column {k + 1}" for k, name in enumerate(cells[0])] if header else []
     titles = named or [f"column {k + 1}" for k in range(width)]
     columns = tuple(_column(name, values, mark) for name, values in zip(titles, zip(*below, strict=True), strict=True))
@@ -194,6 +203,8 @@ def table_spec(found: Look, key: str, target: int, columns: Iterable[int], task:
             f"The target '{asked.name}' is always {asked.examples[0]}: there is one class only, and nothing to "
             "tell apart."
         )
+    if asked.extreme and task == "regression":
+        raise ValueError(f"{asked.usable} Choose another target, or bring it to a smaller scale.")
     if task == "classification":
         classes = asked.different
         if classes > LIMITS.max_classes:
@@ -229,6 +240,8 @@ def series_spec(found: Look, key: str, target: int, columns: Iterable[int], step
             raise ValueError(
                 f"'{found.columns[k].name}' holds no numbers; a time series is made of columns of numbers."
             )
+        if found.columns[k].extreme:
+            raise ValueError(f"{found.columns[k].usable} Leave it out, or bring it to a smaller scale.")
     leading = found.rows - steps - max(found.columns[k].missing for k in inputs)
     if leading < 10:
         raise ValueError(f"The table has {found.rows} rows; windows of {steps} need at least {steps + 10}.")
@@ -287,9 +300,12 @@ def _column(name: str, cells: Sequence[str], mark: str) -> Column:
     known = [cell for cell in cells if cell.lower() not in MISSING]
     words = list(dict.fromkeys(known))
     numbers = all(_is_number(cell, mark) for cell in words)
-    whole = numbers and all(float(_plain(cell, mark)).is_integer() for cell in words)
+    values = [float(_plain(cell, mark)) for cell in words] if numbers else []
+    whole = numbers and all(value.is_integer() for value in values)
+    extreme = next((cell for cell, value in zip(words, values, strict=False) if not abs(value) < LARGEST), "")
     kind = "empty" if not known else "number" if numbers else "words"
-    return Column(name[:80], kind, len(cells) - len(known), len(words), whole, tuple(word[:40] for word in words[:5]))
+    examples = tuple(word[:40] for word in words[:5])
+    return Column(name[:80], kind, len(cells) - len(known), len(words), whole, examples, extreme[:40])
 
 
 def _plain(cell: str, mark: str) -> str:
@@ -298,9 +314,10 @@ def _plain(cell: str, mark: str) -> str:
 
 def _is_number(cell: str, mark: str = ";") -> bool:
     try:
-        return abs(float(_plain(cell, mark))) < 1e300
+        float(_plain(cell, mark))
     except ValueError:
         return False
+    return True
 
 
 @lru_cache(maxsize=8)

@@ -146,7 +146,7 @@ def test_a_gap_in_a_series_keeps_the_last_value_known_before_it():
 BAD = {
     "empty": (b"", "empty"),
     "blank": (b"\n \n\n", "empty"),
-    "header only": (b"a,b,c\n", "0 rows|1 rows"),
+    "header only": (b"a,b,c\n", "has 1 row; there is too little"),
     "NUL bytes": (b"a,b\n1,2\n\0\0\0\n3,4\n", "no text"),
     "a picture": (b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 20, "no text"),
     "an archive": (b"PK\x03\x04" + bytes(range(1, 256)) * 20, "no text"),
@@ -195,6 +195,30 @@ def test_one_class_no_target_no_input_and_words_for_a_regression():
     ):
         with pytest.raises(ValueError, match=words):
             table_spec(found, "", target, columns, task)
+
+
+@pytest.mark.parametrize("extreme", ["1e299", "-4e38", "inf", "-nan"])
+def test_numbers_that_cannot_be_computed_with_are_named(extreme):
+    found = look(b"a,b,c\n" + b"".join(f"{k},{extreme if k == 7 else k * k},{k / 3}\n".encode() for k in range(30)))
+    said = f"'b' holds {extreme}; a number lies within -1e\\+30 and 1e\\+30"
+    assert 1 not in suggested_inputs(found, 2)
+    with pytest.raises(ValueError, match=said):
+        table_spec(found, "", 2, (0, 1), "regression")
+    with pytest.raises(ValueError, match=said):
+        table_spec(found, "", 1, (0,), "regression")
+    with pytest.raises(ValueError, match=said):
+        series_spec(found, "", 1, (0,), 4)
+    key = store.put(found.text.encode())
+    link = table_spec(look(b"a,b,c\n" + b"1,2,3\n2,3,4.5\n" * 15), key, 1, (0, 2), "regression")
+    with pytest.raises(ValueError, match="numbers beyond 1e\\+30"):
+        load(link)
+
+
+def test_numbers_too_small_to_square_are_a_constant():
+    found = look(b"a,b,c\n" + b"".join(f"{k}e-300,{k},{k / 3}e-200\n".encode() for k in range(30)))
+    data = load(table_spec(found, store.put(found.text.encode()), 2, (0, 1), "regression"))
+    assert np.isfinite(data.x_train).all()
+    assert np.isfinite(data.y_train).all()
 
 
 def test_the_experiment_goes_through_the_address_bar_and_a_missing_file_says_the_way_out():
