@@ -85,7 +85,7 @@ def load(spec: DataSpec) -> Dataset:
     x = features_of(raw, spec.features) if spec.features else raw
     if entry.file == "csv":
         x = raw = _filled(raw, train)
-        if not max(np.abs(x).max(), np.abs(y).max()) < csv_file.LARGEST:
+        if not (np.abs(x).max() < csv_file.LARGEST and np.abs(y).max() < csv_file.LARGEST):  # nan is neither
             raise ValueError(f"The file holds numbers beyond {csv_file.LARGEST:g}: {FIND_ANEW}")
     mean, std, y_mean, y_std = np.zeros(()), np.ones(()), 0.0, 1.0
     if entry.standardize:
