@@ -16,7 +16,7 @@ from playground.ui.lessons import lesson_panel
 from playground.ui.live import live_code
 from playground.ui.player import SPEEDS, live_picture, player_controls
 from playground.ui.resume import come_back, leave_word
-from playground.ui.runs import keep_finished
+from playground.ui.runs import keep_finished, tell_of_keeping
 from playground.ui.save import save_menu
 from playground.ui.teaching import controls
 from playground.ui.timeline import timeline_panel
@@ -69,6 +69,7 @@ with right, st.container(gap="xsmall"):
 with left, st.container(border=True, gap="xsmall", key="data-panel"):
     panels.data_panel(experiment)
 save_menu()
+tell_of_keeping()
 
 session.write_address()
 address.give(SHOWN)

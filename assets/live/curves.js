@@ -174,23 +174,30 @@ function markFlat({ theme }, context, { series, box, scales }, steps) {
 
 function buildCurveSwitches(view) {
   const box = element("div", "pg-curve-switches", view.panels.curves.box, { role: "toolbar", "aria-label": "The curves" });
-  const make = (text, title, toggle) => {
-    const button = element("button", "pg-log", box, { type: "button", "aria-pressed": "false", title });
+  const make = (name, text, title, toggle) => {
+    const button = element("button", "pg-log", box, { type: "button", "aria-pressed": "false", title, "data-name": name });
     setText(button, text);
     button.onclick = () => {
-      button.setAttribute("aria-pressed", String(Boolean(toggle())));
+      toggle();
+      markCurveSwitches(view);
       schedule(view, ["curves"]);
     };
     return button;
   };
-  make("log", "Logarithmic loss axis", () => (view.logLoss = !view.logLoss));
-  make("smooth", "A running mean over the curves", () => (view.smooth = !view.smooth));
-  view.pinButton = make("pin", "Keep the present curves behind those to come", () => {
-    view.pinned = view.pinned ? null : pinCurves(view);
-    view.root.dataset.pinned = view.pinned?.label ?? "";
-    if (view.pinned) send(view, "pin", { what: "pin" });
-    return view.pinned;
-  });
+  const toggle = (name) => () => (view[name] = !view[name]);
+  view.curveButtons = [
+    make("logLoss", "log", "Logarithmic loss axis", toggle("logLoss")),
+    make("smooth", "smooth", "A running mean over the curves", toggle("smooth")),
+    make("pinned", "pin", "Keep the present curves behind those to come", () => {
+      view.pinned = view.pinned ? null : pinCurves(view);
+      if (view.pinned) send(view, "pin", { what: "pin" });
+    }),
+  ];
+}
+
+function markCurveSwitches(view) {
+  for (const button of view.curveButtons) button.setAttribute("aria-pressed", String(Boolean(view[button.dataset.name])));
+  view.root.dataset.pinned = view.pinned?.label ?? "";
 }
 
 /** A copy of the present curves. */
@@ -207,8 +214,7 @@ function pinBeforeFork(view, fresh) {
   if (fresh.step < old.step || fresh.step === old.now) return; // begun anew, or back in the present
   view.pinned = pinCurves(view);
   if (view.pinned) view.pinned.label = `before the fork at ${formatTick(old.step)}`;
-  view.pinButton.setAttribute("aria-pressed", String(Boolean(view.pinned)));
-  view.root.dataset.pinned = view.pinned?.label ?? "";
+  markCurveSwitches(view);
 }
 
 function pressCurves(view, panel, event) {

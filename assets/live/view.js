@@ -16,6 +16,8 @@ const RELEASE = { network: releaseNetwork, output: releaseOutput, curves: releas
 const QUIET_STATUS = "ready"; // a message of any other status is shown over the picture
 
 const views = new WeakMap(); // of the element a view is mounted in
+const newest = new Map(); // by Streamlit's key, the view that was built last
+const LASTING = ["logLoss", "smooth", "pinned", "zoom", "shows", "bent", "dismissed"]; // chosen by the visitor
 const reducedMotion = globalThis.matchMedia("(prefers-reduced-motion: reduce)");
 
 function element(tag, kind, parent, attributes = {}) {
@@ -111,13 +113,21 @@ function buildBanner(view) {
   return { box, words };
 }
 
-function drawWith(style, { data, parentElement, setTriggerValue }) {
+/** A view is built anew when the page around it changes, or is left and come back to; what was chosen in it stays. */
+function rebuild(parentElement, style, key) {
+  const view = build(parentElement, style);
+  const before = newest.get(key);
+  for (const name of before ? LASTING : []) view[name] = before[name];
+  markCurveSwitches(view);
+  views.set(parentElement, view);
+  newest.set(key, view);
+  return view;
+}
+
+function drawWith(style, { data, parentElement, setTriggerValue, key }) {
   if (!data?.length) return;
   let view = views.get(parentElement);
-  if (!view?.root.isConnected) {
-    view = build(parentElement, style);
-    views.set(parentElement, view);
-  }
+  if (!view?.root.isConnected) view = rebuild(parentElement, style, key);
   view.trigger = setTriggerValue;
   const theme = readTheme(view.root);
   if (view.theme?.key !== theme.key) view.theme = theme;

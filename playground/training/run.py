@@ -25,6 +25,8 @@ CHECKPOINT_STEPS = 256
 """Steps between two copies in memory, from which the last finite state is found again after a divergence."""
 EXPLODED = 1e4
 """A loss this many times the first one (or 1, if that is larger) counts as diverged although it is finite."""
+OUT_OF_BOUNDS = 1e3
+"""A weight or a value this large explains a loss that has exploded."""
 LARGEST_SET = 1e6
 """Most that a weight can be set to by hand."""
 EVALUATION_BYTES = 64 * 2**20
@@ -433,7 +435,7 @@ class Run:
 
     def _diverge(self, x: Tensor, loss: float) -> None:
         """Say what happened, and go back to the last weights whose loss is known to be finite."""
-        failed, where, lr = self.step + 1, self._first_not_finite(x), self.lr
+        failed, where, lr = self.step + 1, self._first_out_of_bounds(x), self.lr
         self._load(self._checkpoint if self._checkpoint["step"] <= failed - 2 else self._older)
         while self.step < failed - 2:
             self._train_step(recorded=False)
@@ -447,16 +449,23 @@ class Run:
             f"Try a smaller learning rate (now {lr:g}), or clip the gradients."
         )
 
-    def _first_not_finite(self, x: Tensor) -> str:
-        """Which layer is the first whose weights or values are not finite, as the end of a sentence."""
+    def _first_out_of_bounds(self, x: Tensor) -> str:
+        """Which layer is the first whose weights or values are not finite, or far too large, as the end of a sentence.
+
+        Where none is, it is the one with the largest values: the loss grows with them.
+        """
+        largest, where = -1.0, ""
         with self.evaluating():
             for index, (layer, module) in enumerate(zip(self.experiment.layers, self.model, strict=True)):
-                if not all(p.isfinite().all() for p in module.parameters()):
-                    return f", first through the weights of layer {index + 1} ({layer.name})"
+                name = f"layer {index + 1} ({layer.name})"
+                if not all(_within_bounds(p) for p in module.parameters()):
+                    return f", first through the weights of {name}"
                 x = module(x)
-                if not x.isfinite().all():
-                    return f", first through the values of layer {index + 1} ({layer.name})"
-        return ""
+                if not _within_bounds(x):
+                    return f", first through the values of {name}"
+                if (most := float(x.abs().max())) > largest:
+                    largest, where = most, f", most of all through the values of {name}"
+        return where
 
     # -- changing -------------------------------------------------------------------------------------------------
 
@@ -691,6 +700,10 @@ class Run:
     def _keep_checkpoint(self) -> None:
         """Begin anew from here: steps before this one cannot be taken again."""
         self._older = self._checkpoint = record.clone(self._course())
+
+
+def _within_bounds(values: Tensor) -> bool:
+    return bool((values.abs() <= OUT_OF_BOUNDS).all())  # false for nan as well
 
 
 def unobserved_step(optimizer: torch.optim.Optimizer) -> Callable[[], Any]:

@@ -74,7 +74,7 @@ def keep_present() -> None:
 
 
 def keep_finished() -> None:
-    """Once per full run of the page: keep a run that has just ended by itself, and say what was kept."""
+    """Once per full run of the page: keep a run that has just ended by itself."""
     run = handle()
     header = run.snapshot.header
     ended = (run.id, run.experiment, header["step"]) if header["status"] in ENDED and header["step"] else None
@@ -85,6 +85,11 @@ def keep_finished() -> None:
                 _keep("finished")
             except ValueError as error:
                 st.session_state[MISTAKE] = str(error)
+
+
+def tell_of_keeping() -> None:
+    """At the end of the page, where what comes and goes moves nothing: have the browser remember whose the kept runs
+    are, and say what was kept."""
     if st.session_state.get(KEEPS):
         _recognise()
     if st.session_state.pop(NEWS, False):
