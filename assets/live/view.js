@@ -16,7 +16,6 @@ const RELEASE = { network: releaseNetwork, output: releaseOutput, curves: releas
 const QUIET_STATUS = "ready"; // a message of any other status is shown over the picture
 
 const views = new WeakMap(); // of the element a view is mounted in
-const newest = new Map(); // by Streamlit's key, the view that was built last
 const LASTING = ["logLoss", "smooth", "pinned", "zoom", "shows", "bent", "dismissed"]; // chosen by the visitor
 const reducedMotion = globalThis.matchMedia("(prefers-reduced-motion: reduce)");
 
@@ -113,21 +112,23 @@ function buildBanner(view) {
   return { box, words };
 }
 
+let newest = null; // the view that was built last
+
 /** A view is built anew when the page around it changes, or is left and come back to; what was chosen in it stays. */
-function rebuild(parentElement, style, key) {
+function rebuild(parentElement, style) {
   const view = build(parentElement, style);
-  const before = newest.get(key);
-  for (const name of before ? LASTING : []) view[name] = before[name];
+  const gone = newest && !newest.root.isConnected;
+  for (const name of gone ? LASTING : []) view[name] = newest[name];
   markCurveSwitches(view);
   views.set(parentElement, view);
-  newest.set(key, view);
+  newest = view;
   return view;
 }
 
-function drawWith(style, { data, parentElement, setTriggerValue, key }) {
+function drawWith(style, { data, parentElement, setTriggerValue }) {
   if (!data?.length) return;
   let view = views.get(parentElement);
-  if (!view?.root.isConnected) view = rebuild(parentElement, style, key);
+  if (!view?.root.isConnected) view = rebuild(parentElement, style);
   view.trigger = setTriggerValue;
   const theme = readTheme(view.root);
   if (view.theme?.key !== theme.key) view.theme = theme;
