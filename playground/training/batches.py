@@ -68,8 +68,18 @@ class Batches:
     @property
     def last(self) -> Tensor:
         """Rows of the batch that was trained on last, in its order; empty before the first one."""
-        start, count = self._given
-        return (self._order if self.position else self._past)[start : start + count]
+        order, (start, count) = self.last_state()
+        return order[start : start + count]
+
+    def last_state(self) -> tuple[Tensor, tuple[int, int]]:
+        """Which batch is `last`, for `load_last`."""
+        return (self._order if self.position else self._past), self._given
+
+    def load_last(self, state: tuple[Tensor, tuple[int, int]]) -> None:
+        """After `load_state_dict`, which does not tell which batch was the last one."""
+        order, self._given = state
+        if not self.position:
+            self._past = order
 
     def coming(self) -> Tensor:
         """Rows of the next batch, in its order; the next epoch's order is looked at, but not drawn."""

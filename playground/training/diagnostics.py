@@ -210,7 +210,6 @@ def batch(run: Run, which: str = "next") -> dict[str, Any]:
     short = [[count % size, 1]] if count > size and count % size and not batches.drop_last else []
     sizes = [[min(size, count), count // size or 1], *short]
     rows = _rows(run, chosen)
-    losses = [row["loss"] for row in rows]
     return _plain(
         {
             "step": run.step,
@@ -223,7 +222,7 @@ def batch(run: Run, which: str = "next") -> dict[str, Any]:
             "sizes": sizes,
             "shuffle": run.experiment.training.shuffle,
             "rows": rows,
-            "mean": sum(losses) / len(losses) if losses else None,
+            "mean": _mean_loss(run, chosen),
             "all": [_raw(run, row) for row in range(0, count, -(-count // 500))],
         }
     )
@@ -234,9 +233,17 @@ def _number(run: Run, which: str) -> int | None:
     size, position = run.batches.size, run.batches.position
     if which == "next":
         return position // size + 1
-    if not len(run.batches.last):
+    began, count = run.batches.last_state()[1]
+    return began // size + 1 if count else None
+
+
+def _mean_loss(run: Run, chosen: Tensor) -> float | None:
+    """Of a whole batch."""
+    if not len(chosen):
         return None
-    return -(-(position or len(run.x_train)) // size)
+    rows = chosen.to(run.device)
+    with run.evaluating():
+        return run.loss(run.model(run.x_train[rows]), run.t_train[rows]).item()
 
 
 def _rows(run: Run, chosen: Tensor) -> list[dict[str, Any]]:

@@ -16,6 +16,7 @@ from playground import scratch
 from playground.spec import Experiment
 from playground.training import metrics
 from playground.training.run import Run
+from playground.training.timeline import Moment
 from playground.twins import Twin, network_twin
 
 
@@ -109,10 +110,21 @@ class NumpyRun(Run):
         with np.errstate(all="ignore"):  # a run that diverges says so itself
             done = super().advance(steps, seconds)
         if done:
-            for name, parameter in self.model.named_parameters():
-                gradient = self.twin.model.params[name].grad
-                parameter.grad = None if gradient is None else torch.from_numpy(np.asarray(gradient, np.float32))
+            for parameter, gradient in zip(self._parameters, self._gradients() or [], strict=False):
+                parameter.grad = gradient
         return done
+
+    def _gradients(self) -> list[Tensor | None] | None:
+        found = [self.twin.model.params[name].grad for name, _ in self.model.named_parameters()]
+        if not self.step or all(gradient is None for gradient in found):
+            return None
+        return [None if one is None else torch.from_numpy(np.array(one, np.float32)) for one in found]
+
+    def _see(self, moment: Moment) -> None:
+        super()._see(moment)
+        for name, parameter in self.model.named_parameters():
+            gradient = parameter.grad
+            self.twin.model.params[name].grad = None if gradient is None else gradient.numpy().copy()
 
     def _optimize(self, x: Tensor, targets: Tensor) -> float:
         """Forward, loss, backward, step; the weights stay as they are if the loss is not usable."""

@@ -273,7 +273,7 @@ class Run:
             return False
         if self.step - self._checkpoint["step"] >= CHECKPOINT_STEPS:
             self._older, self._checkpoint = self._checkpoint, record.clone(self._course())
-        return self._train_measured_step() if measured else self._train_step()
+        return self._train_measured_step() if measured or self._moment_comes() else self._train_step()
 
     def _train_measured_step(self) -> bool:
         """`_train_step`, and what it has added to every parameter."""
@@ -282,7 +282,12 @@ class Run:
         went_on = self._train_step()
         if self.step == step + 1 and self.status != "stopped":  # neither diverged nor back at the best weights
             self._update = self.step, list(torch._foreach_sub(parameters, before))
+            self.timeline.complete(*self._update)
         return went_on
+
+    def _moment_comes(self) -> bool:
+        """Whether the next step ends an epoch at whose end a moment may be kept."""
+        return self.timeline.due(self.batches.epochs_done + 1) and self.batches.left == 1
 
     def _train_step(self, recorded: bool = True) -> bool:
         """The canonical step on the next batch; False, with nothing changed, if its loss is not usable."""
@@ -592,6 +597,7 @@ class Run:
         if wanted != moment.experiment:
             refusal = self.update(wanted)
             assert refusal is None, f"a change within one course needs no reset: {refusal}"
+        self._see(moment)
         self.evaluate()
 
     def go_on_from_here(self) -> None:
@@ -608,7 +614,21 @@ class Run:
 
     def _moment(self) -> Moment:
         course = record.clone(self._course())
-        return Moment(self.step, self.epoch, self.experiment, course, self.status, self.message)
+        seen = {"gradients": self._gradients(), "update": self.last_update, "batch": self.batches.last_state()}
+        return Moment(self.step, self.epoch, self.experiment, course, self.status, self.message, **seen)
+
+    def _gradients(self) -> list[Tensor | None] | None:
+        """Of the last step, by parameter; None before there are any. The next step makes new ones."""
+        gradients = [parameter.grad for parameter in self._parameters]
+        return None if all(gradient is None for gradient in gradients) else gradients
+
+    def _see(self, moment: Moment) -> None:
+        """After `_be`: also what the last step before the moment had to do with."""
+        for parameter, gradient in zip(self._parameters, moment.gradients or [], strict=False):
+            parameter.grad = gradient
+        self._update = moment.step, moment.update or []
+        if moment.batch is not None:
+            self.batches.load_last(moment.batch)
 
     def _keep_moment(self) -> None:
         self.timeline.keep(self._moment())

@@ -1,7 +1,7 @@
 """Moments of a run that it can go back to: in bounded memory, and evenly spaced over its course."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from torch import Tensor
@@ -21,6 +21,8 @@ class Moment:
         experiment: what it trained then.
         course: all that decides the steps that follow.
         status, message: those of the run.
+        gradients, update: of the last step, by parameter; None before the first one, or where it was not measured.
+        batch: the order of the last batch's epoch, where in it the batch began, and how many samples it had.
     """
 
     step: int
@@ -29,6 +31,14 @@ class Moment:
     course: dict[str, Any]
     status: str
     message: str
+    gradients: list[Tensor | None] | None = None
+    update: list[Tensor] | None = None
+    batch: tuple[Tensor, tuple[int, int]] | None = None
+
+    @property
+    def size(self) -> int:
+        """Bytes of all its tensors."""
+        return sum(map(size, (self.course, self.gradients, self.update, self.batch)))
 
 
 class Timeline:
@@ -49,13 +59,18 @@ class Timeline:
         """Take in a moment; its course is not copied."""
         self.cut(moment.step - 1)
         self.moments.append(moment)
-        most = min(MAX_MOMENTS, MAX_BYTES // max(1, size(moment.course)))
+        most = min(MAX_MOMENTS, MAX_BYTES // max(1, moment.size))
         while len(self.moments) > max(1, most):
             self.stride *= 2
             kept = [it for it in self.moments if round(it.epoch) % self.stride == 0]
             self.moments = kept if len(kept) < len(self.moments) else self.moments[::2]
         if most < 2:
             self.moments, self.stride = [], 0
+
+    def complete(self, step: int, update: list[Tensor]) -> None:
+        """Add what the last step has done to the moment that was kept at its end, if one was."""
+        if self.moments and self.moments[-1].step == step:
+            self.moments[-1] = replace(self.moments[-1], update=update)
 
     def at(self, step: int) -> Moment:
         """The moment nearest to a step, the earlier one of two.

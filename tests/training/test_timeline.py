@@ -7,7 +7,8 @@ import torch
 from test_diagnostics import states_are_the_same
 
 from playground.spec import Experiment, OptimizerSpec, SchedulerSpec
-from playground.training import Run, timeline
+from playground.training import Run, started, timeline
+from playground.training.diagnostics import batch
 from playground.training.timeline import MAX_MOMENTS, Moment, Timeline
 
 torch.set_num_threads(1)
@@ -108,11 +109,23 @@ def test_a_diverged_run_can_go_back_before_the_fall():
     assert "Diverged at step" in run.message
 
 
-def test_gradients_of_now_are_not_shown_for_then():
-    run = run_of(COURSES["adam"], 20)
-    run.look_back(5)
-    assert run.last_update is None
-    assert all(parameter.grad is None for parameter in run.model.parameters())
+@pytest.mark.parametrize("engine", ["torch", "numpy"])
+def test_gradients_updates_and_the_last_batch_are_those_of_then(engine):
+    query = COURSES["adam"] + f"&engine={engine}"
+    run = started(Experiment.from_query(query), "cpu")
+    run.advance(steps=80)
+    assert len(list(run.timeline)) > 2
+    for step in [*(moment.step for moment in run.timeline), None]:
+        run.look_back(step)
+        then = started(Experiment.from_query(query), "cpu")
+        then.advance(steps=run.step)
+        for ours, theirs in zip(run.model.parameters(), then.model.parameters(), strict=True):
+            assert (ours.grad is None) == (run.step == 0)
+            assert ours.grad is None or torch.equal(ours.grad, theirs.grad)
+        assert (run.last_update is None) == (run.step == 0)
+        assert all(torch.equal(a, b) for a, b in zip(run.last_update or [], then.last_update or [], strict=True))
+        assert torch.equal(run.batches.last, then.batches.last)
+        assert batch(run, "last") == batch(then, "last")
 
 
 def test_moments_are_bounded_and_evenly_spaced():
@@ -132,7 +145,7 @@ def test_a_network_too_large_for_the_budget_says_so(monkeypatch):
     monkeypatch.setattr(timeline, "MAX_BYTES", 100_000)
     run = run_of("data=spiral.100&net=Linear.8~Tanh~Linear.1", 200)
     assert 2 <= len(list(run.timeline)) <= 10
-    assert sum(timeline.size(moment.course) for moment in run.timeline) <= 100_000
+    assert sum(moment.size for moment in run.timeline) <= 100_000
 
 
 def test_reset_and_restore_begin_a_new_timeline():
