@@ -125,7 +125,8 @@ function markPinned({ theme, pinned }, context, { box, scales, pinned: [values] 
   if (last < 0) return;
   const x = clamp(scales.x(pinned.steps[last]), box.x, box.x + box.width);
   const y = clamp(scales.y(values[last]) - 7, box.y + 5, box.y + box.height - 5);
-  write(context, theme, pinned.label, x - 2, y, { align: "right", size: 10, halo: true });
+  const left = x > box.x + box.width / 2;
+  write(context, theme, pinned.label, x + (left ? -2 : 2), y, { align: left ? "right" : "left", size: 10, halo: true });
 }
 
 /** Where the page looks back to: what came after it is still there, and pale. */
@@ -340,7 +341,10 @@ function drawCurvesLegend(view, context, panel) {
 function crosshairIndex(view) {
   const steps = view.arrays.curve_step ?? [];
   const [first, last] = stepRange(view, steps);
-  const target = first + view.focus.u * (last - first);
+  return nearestIndex(steps, first + view.focus.u * (last - first));
+}
+
+function nearestIndex(steps, target) {
   let best = 0;
   for (let k = 1; k < steps.length; k += 1) {
     if (Math.abs(steps[k] - target) < Math.abs(steps[best] - target)) best = k;
@@ -381,11 +385,17 @@ function describeCurves(view, panel) {
   const { arrays, focus } = view;
   const plot = panel.plots[focus.plot] ?? panel.plots[0];
   const k = crosshairIndex(view);
-  const lines = [`step ${formatWhole(arrays.curve_step?.[k])}`];
-  for (const { name, series, percent } of panel.plots) {
-    const format = percent ? formatPercent : formatLoss;
-    const values = series.slice(0, hasValidation(view) ? 2 : 1).map((column) => format(column?.[k]));
-    lines.push(`${name.toLowerCase()} ${values.join(" / ")}`);
-  }
+  const step = arrays.curve_step?.[k];
+  const lines = [`step ${formatWhole(step)}`];
+  const tell = (of, at, words = "") => {
+    for (const plot of panel.plots) {
+      const format = plot.percent ? formatPercent : formatLoss;
+      const values = plot[of].slice(0, hasValidation(view) ? 2 : 1).map((column) => format(column?.[at]));
+      lines.push(`${words}${plot.name.toLowerCase()} ${values.join(" / ")}`);
+    }
+  };
+  tell("series", k);
+  const { pinned } = view;
+  if (pinned && step <= pinned.steps.at(-1)) tell("pinned", nearestIndex(pinned.steps, step), `${pinned.label}: `);
   return { x: plot.box.x + focus.u * plot.box.width, y: plot.box.y + plot.box.height / 2, text: lines.join("\n") };
 }

@@ -196,32 +196,47 @@ function describePlane(view) {
   if (isBent(view)) return describeBent(view);
   const [low, high] = header.domain;
   const [rows, columns] = surface.shape;
-  const cell = Math.round(focus.v * (rows - 1)) * columns + Math.round(focus.u * (columns - 1));
-  const x = low + focus.u * (high - low);
-  const y = high - focus.v * (high - low);
+  const near = nearestSample(header, arrays.points, focus); // on a sample, its own place is told
+  const { u, v } = near ?? focus;
+  const cell = Math.round(v * (rows - 1)) * columns + Math.round(u * (columns - 1));
+  const level = between(surface, rows, columns, u, v);
+  const x = low + u * (high - low);
+  const y = high - v * (high - low);
   const lines = [`x ${x.toFixed(2)}, y ${y.toFixed(2)}`];
   if (view.drawing) {
     const index = nearestPoint(view, focus.u, focus.v, GRAB.mouse);
     return index < 0 ? lines[0] : `${lines[0]}\n${view.held === index ? "held, " : ""}class ${view.draft[index].label}`;
   }
   if (confidence) lines.push(`${className(header, surface[cell])}, ${formatPercent(confidence[cell] / 255, 0)}`);
-  else if (isBinary(header)) lines.push(`p(${className(header, 1)}) = ${(surface[cell] / 255).toFixed(2)}`);
-  else lines.push(`predicts ${formatShort((surface[cell] / 127.5 - 1) * header.value_scale)}`);
-  return lines.concat(describePointAt(header, arrays.points, focus)).join("\n");
+  else if (isBinary(header)) lines.push(`p(${className(header, 1)}) ≈ ${(level / 255).toFixed(2)}`);
+  else lines.push(`predicts about ${formatShort((level / 127.5 - 1) * header.value_scale)}`);
+  if (near) lines.push(describeSample(header, near));
+  return lines.join("\n");
 }
 
-function describePointAt(header, points, { u, v }) {
-  if (!points) return [];
+/** The value of a map of bytes at (u, v), between its four nearest cells. */
+function between(map, rows, columns, u, v) {
+  const [x, y] = [u * (columns - 1), v * (rows - 1)];
+  const [c, r] = [Math.min(Math.floor(x), columns - 2), Math.min(Math.floor(y), rows - 2)];
+  const [s, t, at] = [x - c, y - r, r * columns + c];
+  const [top, bottom] = [at, at + columns].map((k) => map[k] * (1 - s) + map[k + 1] * s);
+  return top * (1 - t) + bottom * t;
+}
+
+/** The sample under (u, v), where there is one: its place, class or value, and split. */
+function nearestSample(header, points, { u, v }) {
+  if (!points) return null;
   let best = { distance: 5 };
   for (let k = 0; k < points.length; k += POINT) {
     const distance = Math.hypot(points[k] - u * 255, points[k + 1] - (1 - v) * 255);
     if (distance < best.distance) best = { distance, k };
   }
-  if (best.k === undefined) return [];
-  const value = points[best.k + 2];
-  const split = best.k >= POINT * header.train_points ? "validation" : "training";
-  const regression = header.task === "regression";
-  return [
-    `${split} point: ${regression ? formatShort((value / 127.5 - 1) * header.value_scale) : className(header, value)}`,
-  ];
+  if (best.k === undefined) return null;
+  const [x, y, value] = points.subarray(best.k, best.k + POINT);
+  return { u: x / 255, v: 1 - y / 255, value, split: best.k >= POINT * header.train_points ? "validation" : "training" };
+}
+
+function describeSample(header, { split, value }) {
+  const told = header.task === "regression" ? formatShort((value / 127.5 - 1) * header.value_scale) : className(header, value);
+  return `${split} point: ${told}`;
 }
