@@ -42,7 +42,9 @@ def fitted(experiment: Experiment) -> Experiment:
     data = experiment.data
     output, loss = output_for(data)
     kept = _with_outputs(experiment, output["out_features"])
-    if kept is not None and not findings(kept):
+    yes_or_no = data.classes > 2 and experiment.loss.entry.prediction in ("logit", "probability")
+    unusual = yes_or_no and kept is not None and kept.layers != experiment.layers  # one question for each new class
+    if kept is not None and not unusual and not findings(kept):
         return kept
     layers = list(experiment.layers)
     while layers and layers[-1].name in ("Sigmoid", "Softmax", "Flatten"):

@@ -48,6 +48,15 @@ def test_a_network_can_be_fitted_to_any_data(name, loss):
     assert not any(finding.fatal for finding in findings(fitted(experiment.but(data=data))))
 
 
+def test_more_classes_bring_their_own_loss_and_a_chosen_one_stays():
+    two = Experiment.starter("circle")
+    three = fitted(two.but(data=Experiment.starter("spirals").data))
+    assert (three.loss.name, three.layers[-1]["out_features"]) == ("CrossEntropyLoss", 3)
+    assert fitted(three.but(data=two.data)).loss.name == "BCEWithLogitsLoss"
+    chosen = three.but(loss=two.loss)
+    assert fitted(chosen.but(data=chosen.data.but(seed=1))).loss == two.loss
+
+
 def test_a_network_without_weights_is_fatal_and_a_linear_layer_mends_it():
     experiment = Experiment.from_query("data=circle&features=x&net=Tanh")
     (finding,) = findings(experiment)

@@ -161,7 +161,10 @@ class Run:
 
     @property
     def last_update(self) -> list[Tensor] | None:
-        """What the last step added to every parameter; None after `advance(seconds=...)`, which has no last step."""
+        """What the last step added to every parameter; None where it was not measured.
+
+        It is after `advance(steps=...)`, and at the ends of epochs that may be come back to.
+        """
         step, update = self._update
         return update if update and step == self.step else None
 
@@ -614,8 +617,17 @@ class Run:
 
     def _moment(self) -> Moment:
         course = record.clone(self._course())
-        seen = {"gradients": self._gradients(), "update": self.last_update, "batch": self.batches.last_state()}
-        return Moment(self.step, self.epoch, self.experiment, course, self.status, self.message, **seen)
+        return Moment(
+            self.step,
+            self.epoch,
+            self.experiment,
+            course,
+            self.status,
+            self.message,
+            gradients=self._gradients(),
+            update=self.last_update,
+            batch=self.batches.last_state(),
+        )
 
     def _gradients(self) -> list[Tensor | None] | None:
         """Of the last step, by parameter; None before there are any. The next step makes new ones."""
