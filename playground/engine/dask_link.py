@@ -20,6 +20,8 @@ PATIENCE = 60.0
 """Seconds that a worker has to import torch, or to answer."""
 PULSE = 1.0
 """Seconds that a question for news waits for some."""
+SCHEDULER_ANSWERS = 10.0
+"""Seconds that a scheduler has to answer, when the web process starts."""
 WORKER_BACK = 10.0
 """Seconds that a lost worker has to come back, or another one to come."""
 SCHEMES = {"dask": "tcp", "dask+tls": "tls"}
@@ -44,7 +46,7 @@ class Cluster:
         try:
             from distributed import Client
 
-            self.client = Client(f"{SCHEMES[scheme]}://{place}", timeout=10, direct_to_workers=True)
+            self.client = Client(f"{SCHEMES[scheme]}://{place}", timeout=SCHEDULER_ANSWERS, direct_to_workers=True)
         except ImportError:
             words = "the package distributed is not installed; pip install -r requirements-dask.txt."
             raise ValueError(f"PLAYGROUND_ENGINE is {address!r}, but {words}") from None

@@ -77,11 +77,29 @@ def test_a_cluster_carries_runs_like_this_machine_and_a_lost_worker_costs_second
         until(lambda: all(run.poll(timeout=0.1).header["step"] > 100 for run in runs))
         assert first.health()["playing"] == 2
 
+        # another replica finds the run by its name, and goes on with it
+        second = Engine(cluster=address)
+        try:
+            assert second.ready(60, hosts=2)
+            with pytest.raises(ValueError, match="No training host carries a run named 'nobody'"):
+                second.attach("nobody")
+            there = second.attach(runs[0].id)
+            assert there.experiment == Experiment()
+            assert there.playing
+            seen = there.poll().header["step"]
+            assert seen > 100
+            until(lambda: there.poll(timeout=0.1).header["step"] > seen, 60)
+            there.pause()
+            before = there.poll().header["step"]
+            there.step()
+            assert Run.restore(there.state()).step == there.poll().header["step"] == before + 1
+        finally:
+            second.shutdown()
+
         # a worker is killed: its run goes on in the other one, from a state not older than some seconds
         for run in runs:
             run.play()
         until(lambda: all(run._kept for run in runs) and [run.poll(timeout=0.1) for run in runs])
-        time.sleep(4)
         before = [run.poll().header["step"] for run in runs]
         os.kill(workers[1].pid, signal.SIGKILL)
         until(
@@ -99,6 +117,7 @@ def test_a_cluster_carries_runs_like_this_machine_and_a_lost_worker_costs_second
     ("address", "words"),
     [("ray://127.0.0.1:1", "it must be dask://host:port"), ("dask://127.0.0.1:9", "no Dask scheduler answers")],
 )
-def test_an_address_without_a_cluster_is_a_sentence(address: str, words: str) -> None:
+def test_an_address_without_a_cluster_is_a_sentence(address: str, words: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("playground.engine.dask_link.SCHEDULER_ANSWERS", 0.5)
     with pytest.raises(ValueError, match=words):
         Engine(cluster=address)

@@ -11,6 +11,7 @@ from page_walker import NASTY, Walker
 from streamlit.testing.v1 import AppTest
 
 from playground.data.fetching import SIZES
+from playground.engine import Handle
 from playground.teaching import LOCKABLE
 from playground.ui import player, session
 from playground.ui.session import EXPERIMENT, HANDLE, MISTAKE
@@ -27,8 +28,12 @@ DOWNLOADS = tuple(f"own-{name}" for name in SIZES)
 
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch):
-    """Nobody waits for a race to be over."""
+    """Nobody waits for a race to be over, or for the next picture of a playing run."""
     monkeypatch.setattr("playground.ui.optimizers_state.QUICK", 0.02)
+    poll = Handle.poll
+    monkeypatch.setattr(
+        Handle, "poll", lambda run, newer_than=-1, timeout=0.0: poll(run, newer_than, min(0.03, timeout))
+    )
 
 
 def opened(page: str, **query: str) -> AppTest:
@@ -63,7 +68,7 @@ def test_whatever_is_clicked_a_locked_experiment_stays_as_it_is():
     app = opened(FIRST, lock="_".join(LOCKABLE), data="moons", opt="SGD.0.2", lesson="sgd")
     experiment = app.session_state[EXPERIMENT]
     walker = Walker(app, SEED, avoid=("share-leave",))
-    walker.walk(120)
+    walker.walk(60)
     assert app.session_state[EXPERIMENT] == experiment
     assert app.session_state[HANDLE].experiment == experiment
 
@@ -78,7 +83,7 @@ MESSAGES = st.dictionaries(
 )  # fmt: skip
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(st.lists(MESSAGES, max_size=4))
 def test_whatever_the_picture_sends_is_carried_out_or_answered_with_a_sentence(messages):
     session.experiment()
