@@ -111,7 +111,7 @@ class Worker:
             try:
                 job.work(SLICE)
             except ValueError as error:
-                job.failed = str(error)
+                job.failed = said(error)
             except Exception as error:
                 job.failed = f"It failed: {type(error).__name__}: {error}"
 
@@ -121,7 +121,7 @@ class Worker:
         try:
             return getattr(self, f"_{command['op']}")(**fields)
         except ValueError as error:
-            return {"error": str(error)}
+            return {"error": said(error)}
         except Exception as error:
             return {"error": f"The worker could not do that: {type(error).__name__}: {error}"}
 
@@ -150,3 +150,9 @@ class Worker:
         self.jobs.pop(job, None)
         self.asked.pop(job, None)
         return {}
+
+
+def said(error: ValueError) -> str:
+    """As a page shows it: the library `scratch` ends its messages without a full stop, as torch does."""
+    text = str(error)
+    return text if text.endswith((".", "!", "?", ")", "`")) else f"{text}."
