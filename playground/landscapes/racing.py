@@ -34,7 +34,8 @@ class Racer:
         lr: the learning rate, above 0.
         args: further keyword arguments of the class; those not given take torch's defaults.
         scheduler: a name of torch.optim.lr_scheduler with its arguments, `("StepLR", {"step_size": 30})`; it moves
-            after every step. A bare name or a `SchedulerSpec` will do.
+            after every step. Arguments not given take torch's defaults, and the catalog's where torch has none. A bare
+            name or a `SchedulerSpec` will do.
         clip: largest norm of the gradient, as in `clip_grad_norm_`; None leaves it alone.
 
     Raises:
@@ -48,16 +49,15 @@ class Racer:
     clip: float | None = None
 
     def __post_init__(self) -> None:
-        if self.optimizer in CANNOT_RACE:
+        if isinstance(self.optimizer, str) and self.optimizer in CANNOT_RACE:
             raise ValueError(f"racer: {self.optimizer} cannot race: {CANNOT_RACE[self.optimizer]}.")
-        entry = lookup(OPTIMIZERS, self.optimizer, "racer")
-        args = dict(self.args or {})
+        entry = lookup(OPTIMIZERS, self.optimizer if isinstance(self.optimizer, str) else str(self.optimizer), "racer")
+        args = _table(self.args, f"racer: the arguments of {self.optimizer}")
         if "lr" in args:
             raise ValueError("racer: the learning rate is given twice; leave lr out of args.")
         known = {param.name for param in entry.params}
         further = {name: value for name, value in args.items() if name not in known}
-        if unknown := sorted(set(further) - _torch_arguments(entry.target)) if further else []:
-            entry.arguments({unknown[0]: None}, "racer")  # says what there is
+        _check_further(self.optimizer, further)
         part = OptimizerSpec.of(
             name=self.optimizer, args={k: v for k, v in args.items() if k in known} | {"lr": self.lr}
         )
@@ -67,6 +67,8 @@ class Racer:
         object.__setattr__(self, "args", Args({k: v for k, v in part.args.items() if k != "lr"} | further))
         object.__setattr__(self, "scheduler", _scheduler(self.scheduler))
         object.__setattr__(self, "clip", _clip(self.clip))
+        if further:
+            _try(self)
 
     @property
     def label(self) -> str:
@@ -88,9 +90,40 @@ def _plain(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _torch_arguments(target: str) -> set[str]:
-    """What the class itself takes, besides the parameters."""
-    return set(list(inspect.signature(_resolve(target)).parameters)[1:])
+def _table(given: Any, what: str) -> dict[Any, Any]:
+    if not isinstance(given or {}, Mapping):
+        raise ValueError(f"{what} are {str(given)[:40]!r}; give a dict of names and values.")
+    return dict(given or {})
+
+
+def _check_further(optimizer: str, further: Mapping[str, Any]) -> None:
+    """Arguments that the catalog does not know must be torch's, and its switches take True or False."""
+    if not further:
+        return
+    entry = OPTIMIZERS[optimizer]
+    theirs = dict(list(inspect.signature(_resolve(entry.target)).parameters.items())[1:])
+    for name, value in further.items():
+        if name not in theirs:
+            entry.arguments({str(name): None}, "racer")  # says what there is
+        default = theirs[name].default
+        if (isinstance(default, bool) or name in SWITCHES) and value is not default and not isinstance(value, bool):
+            raise ValueError(f"racer: {name} of {optimizer} is {str(value)[:40]!r}; it takes True or False.")
+
+
+SWITCHES = {"foreach", "fused"}
+"""Arguments of torch's that are True, False, or None for whatever is best."""
+
+
+def _try(racer: "Racer") -> None:
+    """One step of nothing, since torch says of some arguments only then that they do not go together."""
+    import torch
+
+    point = torch.zeros(2, dtype=torch.float64, requires_grad=True)
+    try:
+        build_optimizer(racer, [point]).step(lambda: point.sum().backward() or point.sum())
+    except Exception as error:
+        reason = str(error).strip().partition("\n")[0].rstrip(".")
+        raise ValueError(f"racer: torch refuses these arguments of {racer.optimizer}: {reason[:160]}.") from None
 
 
 def _resolve(target: str) -> Any:
@@ -110,7 +143,12 @@ def _scheduler(given: Any) -> SchedulerSpec | None:
         given = (given.get("name"), given.get("args"))
     if not isinstance(given, Sequence) or len(given) != 2:
         raise ValueError(f"racer: the scheduler is {str(given)[:40]!r}; give a name and its arguments.")
-    return SchedulerSpec.of(name=given[0], args=dict(given[1] or {}))
+    args = _table(given[1], "racer: the arguments of the scheduler")
+    part = SchedulerSpec.of(name=given[0], args=args)
+    theirs = inspect.signature(_resolve(part.entry.target)).parameters
+    usual = {name: theirs[name].default for name in part.args if name in theirs}
+    plain = {name: value for name, value in usual.items() if value not in (None, inspect.Parameter.empty)}
+    return SchedulerSpec.of(name=given[0], args=plain | args)
 
 
 def _clip(given: Any) -> float | None:
@@ -204,6 +242,7 @@ def racing(
     Raises:
         ValueError: see `race`.
     """
+    check_landscape(landscape)
     check_racers(racers)
     point, steps = check_start(start), check_steps(steps)
     torch_dtype(dtype)
@@ -223,8 +262,16 @@ def _pieces(
     return trails
 
 
+def check_landscape(landscape: Any) -> None:
+    """Raises ValueError for what is no landscape, such as the name of one."""
+    if not isinstance(landscape, Landscape):
+        raise ValueError(f"race: {str(landscape)[:40]!r} is no landscape; give one, such as LANDSCAPES['rosenbrock'].")
+
+
 def check_racers(racers: Sequence[Racer]) -> None:
     """Raises ValueError unless there is at least one racer and not too many."""
+    if not isinstance(racers, Sequence) or not all(isinstance(racer, Racer) for racer in racers):
+        raise ValueError("race: it takes a list of racers, such as [Racer('SGD', 0.001)].")
     if not 1 <= len(racers) <= LIMITS.max_racers:
         raise ValueError(f"race: {len(racers)} racers; it takes 1 to {LIMITS.max_racers}.")
 
@@ -233,7 +280,7 @@ def check_start(start: Any) -> tuple[float, float]:
     """The start as two floats, or a ValueError."""
     try:
         x, y = (float(number) for number in start)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise ValueError(f"race: the start is {str(start)[:40]}; it takes two numbers, x and y.") from None
     if not (math.isfinite(x) and math.isfinite(y)):
         raise ValueError(f"race: the start is ({x:g}, {y:g}); both must be finite numbers.")
@@ -415,7 +462,12 @@ def _rate_mover(racer: Racer, optimizer: Any) -> Callable[[float], None] | None:
     part = racer.scheduler
     if part is None:
         return None
-    scheduler, entry = _resolve(part.entry.target)(optimizer, **part.args), part.entry
+    entry = part.entry
+    try:
+        scheduler = _resolve(entry.target)(optimizer, **part.args)
+    except ValueError as error:
+        reason = str(error).strip().rstrip(".")
+        raise ValueError(f"racer: torch refuses {part.name} with {racer.optimizer}: {reason}.") from None
     left = part.args[entry.last_step] - 1 if entry.last_step else math.inf  # the constructor made the first call
 
     def move(loss: float) -> None:

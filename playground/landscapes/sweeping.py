@@ -9,7 +9,7 @@ import numpy as np
 
 from playground.catalog import OPTIMIZERS
 from playground.landscapes.landscape import Landscape
-from playground.landscapes.racing import Racer, build_optimizer, check_steps, race, torch_dtype
+from playground.landscapes.racing import Racer, build_optimizer, check_landscape, check_steps, race, torch_dtype
 from playground.limits import LIMITS
 
 MAX_PATH_NUMBERS = 8_000_000
@@ -107,6 +107,7 @@ def sweeping(
     Raises:
         ValueError: see `sweep`.
     """
+    check_landscape(landscape)
     racers, points, steps = _checked(optimizer, lrs, starts, steps, args)
     if keep_paths is None:
         keep_paths = 2 * len(racers) * len(points) * (steps + 1) <= MAX_PATH_NUMBERS
@@ -121,7 +122,7 @@ def _checked(
     try:
         rates = [float(lr) for lr in lrs]
         points = np.array(starts, dtype=float)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise ValueError("sweep: it takes a list of learning rates and a list of starts (x, y).") from None
     if points.ndim != 2 or points.shape[1] != 2 or not len(points) or not rates:
         raise ValueError(

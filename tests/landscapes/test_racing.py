@@ -99,6 +99,30 @@ def test_schedules_and_clipping_equal_the_plain_loop(name):
         np.testing.assert_array_equal(trail.path[step + 1], point.detach().numpy())
 
 
+@pytest.mark.parametrize(
+    ("name", "args"),
+    [
+        ("StepLR", {"step_size": 4}),
+        ("ReduceLROnPlateau", {"patience": 1}),
+        ("OneCycleLR", {"max_lr": 1e-3, "total_steps": 9}),
+    ],
+)
+def test_what_a_schedule_is_not_given_has_torchs_default(name, args):
+    [trail] = race(ROSENBROCK, [Racer("SGD", 0.01, {"momentum": 0.9}, (name, args))], (-1, 1), 9)
+    point = torch.tensor([-1.0, 1.0], dtype=torch.float64, requires_grad=True)
+    optimizer = torch.optim.SGD([point], lr=0.01, momentum=0.9)
+    scheduler = getattr(torch.optim.lr_scheduler, name)(optimizer, **args)
+    for step in range(9):
+        optimizer.zero_grad()
+        loss = ROSENBROCK.function(point[0], point[1])
+        loss.backward()
+        assert trail.lr[step] == optimizer.param_groups[0]["lr"]
+        optimizer.step()
+        if step < 8:
+            scheduler.step(loss.item()) if name == "ReduceLROnPlateau" else scheduler.step()
+    assert trail.path[-1].tolist() == point.tolist()
+
+
 def test_the_state_is_the_optimizers_own():
     [trail] = race(ROSENBROCK, [Racer("Adam", 1e-2)], (-1, 1), 20)
     point = torch.tensor([-1.0, 1.0], dtype=torch.float64, requires_grad=True)
@@ -192,6 +216,17 @@ def test_arguments_beyond_the_catalog_are_torchs():
         (lambda: Racer("SGD", 1e-3, scheduler="Never"), "Never"),
         (lambda: Racer("SGD", 1e-3, scheduler=3), "name and its arguments"),
         (lambda: Racer("SGD", 1e-3, scheduler=("StepLR", {"size": 3})), "size"),
+        (lambda: Racer("SGD", 1e-3, scheduler=("StepLR", 3)), "dict of names and values"),
+        (lambda: Racer(["SGD"], 1e-3), "there is no"),
+        (lambda: race(ROSENBROCK, [Racer("Rprop", 1e-3, {}, "OneCycleLR")], (0, 0), 3), "torch refuses OneCycleLR"),
+        (lambda: Racer("SGD", 1e-3, 3), "dict of names and values"),
+        (lambda: Racer("SGD", 1e-3, {"maximize": "yes"}), "maximize of SGD is 'yes'"),
+        (lambda: Racer("Adam", 1e-3, {"capturable": True}), "torch refuses"),
+        (lambda: Racer("Adam", 1e-3, {"fused": True, "foreach": True}), "cannot be `True` together"),
+        (lambda: race("rosenbrock", LESSON, (0, 0), 10), "'rosenbrock' is no landscape"),
+        (lambda: race(ROSENBROCK, LESSON[0], (0, 0), 10), "list of racers"),
+        (lambda: race(ROSENBROCK, ["SGD"], (0, 0), 10), "list of racers"),
+        (lambda: race(ROSENBROCK, LESSON, (10**400, 0), 10), "two numbers"),
         (lambda: race(ROSENBROCK, [], (0, 0), 10), "0 racers"),
         (lambda: race(ROSENBROCK, LESSON * 20, (0, 0), 10), "80 racers"),
         (lambda: race(ROSENBROCK, LESSON, (math.nan, 1), 10), "finite"),
