@@ -19,6 +19,7 @@ with right, st.container(gap="xsmall"):
     data_page(session.experiment())
 with left, st.container(border=True, gap="xsmall", key="data-panel"):
     panels.data_panel(experiment)
+    panels.target_control(experiment)
 
 session.write_address()
 address.give(SHOWN)

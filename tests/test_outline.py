@@ -233,15 +233,26 @@ def test_formulas_are_the_arithmetic_with_its_numbers():
     assert formula("Flatten", (64, 7, 7)) == "64 * 7 * 7 = 3,136"
 
 
-def test_shared_modules_count_once_and_a_custom_formula_is_differentiated_by_torch():
+def test_a_layer_spec_that_stands_twice_is_two_modules_with_weights_of_their_own():
+    """Nothing in an experiment shares a module, so totals are those of `parameters()`, which counts each tensor once."""
+    twice = layer("Linear", out_features=3)
+    for layers, shape in (
+        ([twice, layer("Tanh"), twice], (3,)),
+        ([layer("Residual").but(layers=(twice, layer("Tanh"), twice))] * 2, (3,)),
+    ):
+        reports = outline(layers, shape)
+        module = nn.Sequential(*map(made, reports))
+        tensors = {parameter.data_ptr() for parameter in module.parameters()}
+        assert len(tensors) == sum(1 for _ in module.parameters())
+        assert sum(p.numel() for p in module.parameters()) == sum(report.parameters for report in reports)
+
+
+def test_a_custom_formula_is_differentiated_by_torch():
     (report,) = outline([layer("Custom", f="y = 2*x\nmax(y, -0.5) + sin(2)*x**2")], (5,))
     module, x = made(report), torch.randn(4, 5, dtype=torch.float64, requires_grad=True)
     wanted = torch.maximum(2 * x, torch.tensor(-0.5)) + torch.sin(torch.tensor(2.0, dtype=torch.float64)) * x**2
     assert torch.equal(module(x), wanted)
     assert torch.autograd.gradcheck(module, x)
-    block = nn.Linear(3, 3)
-    shared = nn.Sequential(block, nn.Tanh(), block)
-    assert sum(p.numel() for p in shared.parameters()) == outline(layers_from_text("Linear.3"), (3,))[0].parameters
 
 
 @pytest.mark.parametrize(

@@ -29,30 +29,31 @@ def read(data: bytes, side: int, colour: bool, told: Told) -> tuple[bytes, int, 
     """
     if not SIDES[0] <= side <= SIDES[1]:
         raise ValueError(f"The pictures' size is {side}; it can be {SIDES[0]} to {SIDES[1]}.")
-    try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            chosen = _checked(archive)
-            names = tuple(sorted({folder for _, folder in chosen}))
-            images, pixels = [], 0
-            for number, (entry, _) in enumerate(chosen):
-                content = _content(archive, entry)
-                image, size = _decoded(content, entry.filename, side, colour)
-                pixels += size
-                if pixels > LIMITS.max_archive_pixels:
-                    raise ValueError(
-                        f"The pictures have more than {LIMITS.max_archive_pixels:,} pixels together; make them smaller."
-                    )
-                images.append(image)
-                told(number / len(chosen), f"{number:,} of {len(chosen):,} pictures")
-    except (zipfile.BadZipFile, zipfile.LargeZipFile, EOFError, NotImplementedError, RuntimeError) as error:
-        if not zipfile.is_zipfile(io.BytesIO(data)):
-            raise ValueError("This is no zip archive, or only a part of one; pack the folders anew.") from None
-        what = "it is encrypted" if "encrypted" in str(error) else "it is damaged"
-        raise ValueError(f"The archive cannot be read: {what}; pack the folders anew, without a password.") from None
+    with _opened(data) as archive:
+        chosen = _checked(archive)
+        names = tuple(sorted({folder for _, folder in chosen}))
+        images, pixels = [], 0
+        for number, (entry, _) in enumerate(chosen):
+            content = _content(archive, entry)
+            image, size = _decoded(content, entry.filename, side, colour)
+            pixels += size
+            if pixels > LIMITS.max_archive_pixels:
+                raise ValueError(
+                    f"The pictures have more than {LIMITS.max_archive_pixels:,} pixels together; make them smaller."
+                )
+            images.append(image)
+            told(number / len(chosen), f"{number:,} of {len(chosen):,} pictures")
     packed = io.BytesIO()
     labels = np.array([names.index(folder) for _, folder in chosen], dtype=np.int64)
     np.savez_compressed(packed, images=np.stack(images), labels=labels, names=np.array(names))
     return packed.getvalue(), len(images), names
+
+
+def _opened(data: bytes) -> zipfile.ZipFile:
+    try:
+        return zipfile.ZipFile(io.BytesIO(data))
+    except Exception:  # zipfile has many words for a directory that is not there, or leads nowhere
+        raise ValueError("This is no zip archive, or only a part of one; pack the folders anew.") from None
 
 
 def _checked(archive: zipfile.ZipFile) -> list[tuple[zipfile.ZipInfo, str]]:
@@ -69,7 +70,7 @@ def _checked(archive: zipfile.ZipFile) -> list[tuple[zipfile.ZipInfo, str]]:
     for entry in entries:
         name = entry.filename
         place = PurePosixPath(name.replace("\\", "/"))
-        if place.is_absolute() or ".." in place.parts or ":" in place.parts[0]:
+        if place.is_absolute() or ".." in place.parts or ":" in "".join(place.parts[:1]):
             raise ValueError(f"The archive holds {name[:60]!r}, a path outside of it; pack the folders anew.")
         if stat.S_ISLNK(entry.external_attr >> 16):
             raise ValueError(f"The archive holds {name[:60]!r}, a link and no picture; pack the files themselves.")
@@ -94,8 +95,14 @@ def _checked(archive: zipfile.ZipFile) -> list[tuple[zipfile.ZipInfo, str]]:
 
 def _content(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> bytes:
     """One file, read no further than the size it claims."""
-    with archive.open(entry) as file:
-        content = file.read(entry.file_size + 1)
+    try:
+        with archive.open(entry) as file:
+            content = file.read(entry.file_size + 1)
+    except MemoryError:
+        raise
+    except Exception as error:  # each way of packing has an error of its own
+        what = "it is encrypted" if "encrypted" in str(error) else f"{entry.filename[:60]!r} is damaged"
+        raise ValueError(f"The archive cannot be read: {what}; pack the folders anew, without a password.") from None
     if len(content) != entry.file_size:
         raise ValueError(f"{entry.filename[:60]!r} is longer or shorter than the archive says; pack the folders anew.")
     return content

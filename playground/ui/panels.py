@@ -14,6 +14,7 @@ from playground.spec import (
     LossSpec,
     OptimizerSpec,
     SchedulerSpec,
+    output_for,
 )
 from playground.ui.controls import Make, entry_select, param_control, part_params
 from playground.ui.session import change, on_change, on_click, show
@@ -23,6 +24,8 @@ RESTARTS = ":material/restart_alt:"
 """Marks what starts training anew."""
 NO_SCHEDULE = "constant"
 ENGINES = {"torch": "PyTorch", "numpy": "NumPy from scratch"}
+ANSWERS = {"labels": "its target", "inputs": "its input again"}
+"""`DataSpec.target` in words."""
 WHY_NUMPY = (
     "On small networks NumPy does about four times the steps, and a bare step is some ten times faster: 99 % of "
     "PyTorch's eager step on a tiny net is dispatch, not arithmetic. The curve is the same to float32 rounding. "
@@ -93,6 +96,33 @@ def data_panel(experiment: Experiment) -> None:
             on_change=on_change("data-features", _set_features),
         )
     st.caption(f"{RESTARTS} marks what starts training anew, from step 0. The rest changes while it plays.")
+
+
+@controls("data")
+def target_control(experiment: Experiment) -> None:
+    """What the network should answer with, where its own input is a possible answer."""
+    data = experiment.data
+    if data.entry.view != "table" or data.tokens:
+        return
+    show("data-target", data.target)
+    st.segmented_control(
+        "The network answers with",
+        list(ANSWERS),
+        format_func=lambda name: ANSWERS[name],
+        key="data-target",
+        required=True,
+        help="A network that makes its own input again, through few units, is an autoencoder. Choosing adapts the "
+        "output layer and the loss.",
+        disabled=locked(),
+        on_change=on_change("data-target", _set_target),
+    )
+
+
+def _set_target(old: Experiment, name: str) -> Experiment:
+    if name in (None, old.data.target):
+        return old
+    data = old.data.but(target=name)
+    return fitted(old.but(data=data, loss=output_for(data)[1]))
 
 
 def _dataset_title(name: str) -> str:

@@ -93,6 +93,7 @@ def _upload() -> None:
     given = st.file_uploader(
         f"A table (CSV) or pictures (zip with a folder for each class), up to {LIMITS.max_upload / 1e6:,.0f} MB",
         key=FILE,
+        max_upload_size=max(1, LIMITS.max_upload >> 20),
         help="Kept on this server under the name of its content: whoever has the experiment's link can use it, "
         "and it goes when room is needed.",
     )

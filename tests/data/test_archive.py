@@ -101,6 +101,9 @@ BAD = {
     "empty": (b"", "no zip archive"),
     "truncated": (packed(good())[:-30], "no zip archive"),
     "truncated in the middle": (packed(good())[:200], "no zip archive"),
+    "without its beginning": (packed(good())[40:], "damaged"),
+    "spoiled inside": (packed(good()).replace(b"IDAT", b"TADI", 1)[:60] + b"?" + packed(good())[61:], "damaged"),
+    "a place that is none": (packed({**good(), ".": b"", "/": b""}), "a path outside"),
     "bomb": (packed({"a/1.png": b"\0" * 300_000_000, **good()}), "unpacks to 300 MB; the most is 200 MB"),
     "picture bomb": (
         packed({**good(), "cats/bomb.png": bomb()}),

@@ -81,6 +81,23 @@ def test_every_kind_of_data_has_every_view(view):
         assert app.session_state[EXPERIMENT].data.name == name
 
 
+def test_the_input_itself_can_be_asked_for_and_the_target_again():
+    app = open_page(data="iris")
+    before = app.session_state[EXPERIMENT]
+    app.segmented_control(key="data-target").set_value("inputs").run()
+    assert problems(app) == []
+    experiment = app.session_state[EXPERIMENT]
+    assert (experiment.data.target, experiment.loss.name) == ("inputs", "MSELoss")
+    assert experiment.layers[-1]["out_features"] == 4
+    assert app.query_params["target"] in ("inputs", ["inputs"])
+    app.session_state[HANDLE].step(2)
+    assert app.session_state[HANDLE].snapshot.header["task"] == "regression"
+    app.segmented_control(key="data-target").set_value("labels").run()
+    assert app.session_state[EXPERIMENT] == before
+    app.selectbox(key="data").set_value("spiral").run()
+    assert "data-target" not in [control.key for control in app.segmented_control]
+
+
 def test_a_batch_is_the_one_that_the_next_step_trains_on():
     app = open_page(data="iris", show="batches", batch="32")
     run = app.session_state[HANDLE]
