@@ -92,14 +92,14 @@ def serve(commands: IO[str], answers: IO[str]) -> None:
 
     torch.set_num_threads(1)
     from playground.spec import Experiment
-    from playground.training import Run
+    from playground.training import started
 
     runs: dict[str, Any] = {}
     for line in commands:
         command = json.loads(line)
         query = command["query"]
         if query not in runs:
-            runs[query] = Run(Experiment.from_query(query), "cpu")
+            runs[query] = started(Experiment.from_query(query), "cpu")
             runs[query].advance(steps=50)
         run, steps = runs[query], 0
         cpu, start = time.process_time(), time.perf_counter()

@@ -157,6 +157,7 @@ def test_unknown_words_are_ignored_and_words_keep_their_meaning():
         ("net=Linear.99999", "layers", "out_features is 99,999; the most is 1,024"),
         ("net=" + "~".join(["Linear"] * 40), "net", "40 layers; the most is 32"),
         ("net=" + "~".join(["Linear.1024"] * 6), "layers", "the most is 2,000,000"),
+        ("net=Linear~Linaer", "net", "there is no 'Linaer'; choose one of the"),
         ("net=Linear~Lambda", "net", "there is no 'Lambda'"),
         ("net=Linear-best.4", "net", "init: there is no 'best'; choose one of default, xavier, he, zeros, normal"),
         ("net=Linear.4~Tanh-he", "net", "it has no weights; leave it out"),

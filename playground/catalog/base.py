@@ -7,6 +7,7 @@ its controls and check every limit before either is loaded.
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Any, Literal
 
 Value = int | float | bool | str | tuple[float, ...] | None
@@ -227,5 +228,8 @@ def lookup(registry: Mapping[str, Any], name: Any, what: str) -> Any:
         ValueError: there is none; the message lists those there are.
     """
     if not isinstance(name, str) or name not in registry:
-        raise ValueError(f"{what}: there is no {_short(name)}; choose one of {', '.join(registry)}.")
+        names = ", ".join(registry)
+        if len(names) > 300:  # a sentence, not a page: those that are spelled most alike
+            names = f"the {len(registry)}, such as {', '.join(get_close_matches(_short(name), registry, 3, 0.0))}"
+        raise ValueError(f"{what}: there is no {_short(name)}; choose one of {names}.")
     return registry[name]

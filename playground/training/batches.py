@@ -22,7 +22,7 @@ class Batches:
         self.position, self.epochs_done = 0, 0
         self._order = self._past = torch.empty(0, dtype=torch.int64)
         self._given = (0, 0)  # where in its epoch the last batch began, and how many samples it had
-        self._left: Iterator[tuple[Tensor, Tensor]] = iter(())
+        self._left: Iterator[tuple[Any, Any]] = iter(())
 
     def __len__(self) -> int:
         """Batches in a whole epoch, with the last, shorter one unless it is dropped."""
@@ -31,15 +31,15 @@ class Batches:
     @property
     def _end(self) -> int:
         """How many samples of the present epoch are given out in all."""
-        left = len(self.inputs) - self.position
-        return len(self.inputs) - (left % self.size if self.drop_last else 0)
+        count = self.inputs.shape[0]  # len(tensor) takes longer, and this is asked at every step
+        return count - ((count - self.position) % self.size if self.drop_last else 0)
 
     @property
     def epoch(self) -> float:
         """Passes over the data so far."""
         return self.epochs_done + self.position / max(self._end, 1)
 
-    def next(self) -> tuple[Tensor, Tensor]:
+    def next(self) -> tuple[Any, Any]:
         """The next batch, from a new epoch if the present one is used up. `done` says that it was used."""
         batch = next(self._left, None)
         if batch is None:
@@ -116,11 +116,10 @@ class Batches:
     def _cut(self) -> None:
         """Gather what the epoch has left, in batches."""
         left = self._order[self.position : self._end].to(self.inputs.device)
-        if len(left):
-            parts = zip(self.inputs[left].split(self.size), self.targets[left].split(self.size), strict=True)
-            self._left = iter(list(parts))
-        else:
-            self._left = iter(())
+        self._left = iter(self._parts(self.inputs[left], self.targets[left]) if len(left) else ())
+
+    def _parts(self, inputs: Tensor, targets: Tensor) -> list[tuple[Any, Any]]:
+        return list(zip(inputs.split(self.size), targets.split(self.size), strict=True))
 
     def state_dict(self) -> dict[str, Any]:
         return {
@@ -135,3 +134,11 @@ class Batches:
         self.generator.set_state(state["generator"])
         self._past, self._given = self._order[:0], (0, 0)
         self._cut()
+
+
+class ArrayBatches(Batches):
+    """The same batches as NumPy arrays."""
+
+    def _parts(self, inputs: Tensor, targets: Tensor) -> list[tuple[Any, Any]]:
+        x, t = inputs.numpy(), targets.numpy()
+        return [(x[start : start + self.size], t[start : start + self.size]) for start in range(0, len(x), self.size)]

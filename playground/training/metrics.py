@@ -1,5 +1,8 @@
 """From outputs to predictions, and how good they are."""
 
+from typing import Any
+
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
@@ -40,18 +43,20 @@ def probabilities(loss: LossEntry, output: Tensor) -> Tensor:
     return torch.cat([1 - output, output], 1) if output.shape[1] == 1 else output
 
 
-def predicted_classes(loss: LossEntry, output: Tensor) -> Tensor:
-    """(N,) int64: the class that each output stands for; a tie goes to the first."""
+def predicted_classes(loss: LossEntry, output: Any) -> Any:
+    """(N,) int64: the class that each output stands for; a tie goes to the first. Of a tensor or of an array."""
     output = output.reshape(len(output), -1)
     if output.shape[1] > 1:
         return output.argmax(1)
     threshold = 0.5 if loss.prediction == "probability" else 0.0
-    return (output[:, 0] > threshold).long()
+    return 1 * (output[:, 0] > threshold)
 
 
-def accuracy(loss: LossEntry, output: Tensor, y: Tensor) -> float:
-    """Fraction of the samples whose class is right. y: (N,) int64."""
-    return (predicted_classes(loss, output) == y).float().mean().item()
+def accuracy(loss: LossEntry, output: Any, y: Any) -> float:
+    """Fraction of the samples whose class is right, in float32. y: (N,) int64; both tensors, or both arrays."""
+    hits = predicted_classes(loss, output) == y
+    fraction = hits.float().mean() if isinstance(hits, Tensor) else hits.mean(dtype=np.float32)
+    return fraction.item()
 
 
 def r2(output: Tensor, y: Tensor) -> float | None:

@@ -15,6 +15,7 @@ from torch import Tensor
 from playground import scratch
 from playground.spec import Experiment
 from playground.training import metrics
+from playground.training.batches import ArrayBatches
 from playground.training.run import Run
 from playground.training.timeline import Moment
 from playground.twins import Twin, network_twin
@@ -26,6 +27,8 @@ class NumpyRun(Run):
     Attributes:
         twin: the NumPy network with loss, optimizer and schedule.
     """
+
+    batches_class = ArrayBatches
 
     def __init__(self, experiment: Experiment, device: str | torch.device | None = None):
         """Load the data and build the network; the device is the CPU, whatever is asked for.
@@ -99,7 +102,7 @@ class NumpyRun(Run):
         self.outputs = given = torch.from_numpy(output)
         return {
             "loss": float(self.twin.loss.forward(output, targets.numpy())),
-            "accuracy": metrics.accuracy(entry, given, labels) if classes else None,
+            "accuracy": metrics.accuracy(entry, output, labels.numpy()) if classes else None,
             "r2": None if classes else metrics.r2(given, labels),
         }
 
@@ -126,11 +129,11 @@ class NumpyRun(Run):
             gradient = parameter.grad
             self.twin.model.params[name].grad = None if gradient is None else gradient.numpy().copy()
 
-    def _optimize(self, x: Tensor, targets: Tensor) -> float:
+    def _optimize(self, x: Any, targets: Any) -> float:
         """Forward, loss, backward, step; the weights stay as they are if the loss is not usable."""
         twin = self.twin
         try:
-            value = twin.forward(x.numpy(), targets.numpy())
+            value = twin.forward(x, targets)
         except ValueError:  # a loss that refuses what is not finite, such as BCELoss
             if all(np.isfinite(parameter.data).all() for parameter in twin.parameters):
                 raise

@@ -66,6 +66,7 @@ class Run:
     scores: dict[str, dict[str, float | None]]
     outputs: Tensor
     scored_at: int
+    batches_class: type[Batches] = Batches
 
     def __init__(self, experiment: Experiment, device: str | torch.device | None = None):
         """Load the data and build the network.
@@ -93,7 +94,7 @@ class Run:
         self.x_train, self.y_train, self.t_train = self._tensors(self.data.x_train, self.data.y_train)
         self.x_val, self.y_val, self.t_val = self._tensors(self.data.x_val, self.data.y_val)
         training = experiment.training
-        self.batches = Batches(
+        self.batches = self.batches_class(
             self.x_train, self.t_train, training.batch_size, training.shuffle, experiment.seed, training.drop_last
         )
         self.step = 0
@@ -441,7 +442,7 @@ class Run:
 
     # -- divergence -----------------------------------------------------------------------------------------------
 
-    def _diverge(self, x: Tensor, loss: float) -> None:
+    def _diverge(self, x: Any, loss: float) -> None:
         """Say what happened, and go back to the last weights whose loss is known to be finite."""
         failed, where, lr = self.step + 1, self._first_out_of_bounds(x), self.lr
         self._load(self._checkpoint if self._checkpoint["step"] <= failed - 2 else self._older)
@@ -463,6 +464,9 @@ class Run:
         Where none is, it is the one with the largest values: the loss grows with them.
         """
         largest, where = -1.0, ""
+    def _first_not_finite(self, x: Any) -> str:
+        """Which layer is the first whose weights or values are not finite, as the end of a sentence."""
+        x = torch.as_tensor(x)
         with self.evaluating():
             for index, (layer, module) in enumerate(zip(self.experiment.layers, self.model, strict=True)):
                 name = f"layer {index + 1} ({layer.name})"
