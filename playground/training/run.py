@@ -458,15 +458,12 @@ class Run:
             f"Try a smaller learning rate (now {lr:g}), or clip the gradients."
         )
 
-    def _first_out_of_bounds(self, x: Tensor) -> str:
+    def _first_out_of_bounds(self, x: Any) -> str:
         """Which layer is the first whose weights or values are not finite, or far too large, as the end of a sentence.
 
         Where none is, it is the one with the largest values: the loss grows with them.
         """
-        largest, where = -1.0, ""
-    def _first_not_finite(self, x: Any) -> str:
-        """Which layer is the first whose weights or values are not finite, as the end of a sentence."""
-        x = torch.as_tensor(x)
+        largest, where, x = -1.0, "", torch.as_tensor(x)
         with self.evaluating():
             for index, (layer, module) in enumerate(zip(self.experiment.layers, self.model, strict=True)):
                 name = f"layer {index + 1} ({layer.name})"
