@@ -1,8 +1,10 @@
 """Kept runs on screen: how a run comes onto the shelf, and the page that shows what is there."""
 
 import os
+import re
 import time
 from collections.abc import Sequence
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -31,9 +33,28 @@ FINISHED = "finished-run"
 """The finished run that was kept last."""
 ENDED = ("finished", "stopped")
 TABLE, WHAT, LOG = "runs-table", "runs-what", "runs-log"
-SHOWN = (address.choice("curves", WHAT, "loss", ["loss", "accuracy"]), address.choice("log", LOG, False, [False, True]))
+CHOSEN = "runs-chosen"
+"""Beginnings of the names of the runs that are chosen in the table."""
+BEGUN = "runs-begun"
+"""The table that is drawn, and the rows that were chosen in it when it was drawn first."""
+NAMED = 8
+"""Letters of a run's name that stand in the address."""
 MOST_TOGETHER = 8
 """Runs in one picture."""
+
+
+def _named(text: str) -> dict[str, Any]:
+    names = text.split("_")[:MOST_TOGETHER]
+    if not all(re.fullmatch(rf"[0-9a-f]{{{NAMED}}}", name) for name in names):
+        raise ValueError(text)
+    return {CHOSEN: tuple(names)}
+
+
+SHOWN = (
+    address.Word("runs", (CHOSEN,), _named, lambda state: "_".join(state[CHOSEN])),
+    address.choice("curves", WHAT, "loss", ["loss", "accuracy"]),
+    address.choice("log", LOG, False, [False, True]),
+)
 
 
 @st.cache_resource(show_spinner=False)
@@ -129,13 +150,16 @@ def runs_page() -> None:
     if not runs:
         _nothing()
         return
-    left, right = st.columns([46, 54], gap="medium")
+    left, right = st.columns(2, gap="medium")
     with left:
         chosen = _table(runs)
-        _keeping(runs, chosen)
+        shown = chosen or list(runs)[:2]
+        if not chosen:
+            st.caption("The newest are shown; choose others by the boxes at the left of the rows.")
+        _keeping(runs, shown, removable=bool(chosen))
     with right:
-        _picture([runs[id] for id in chosen])
-    _chosen(runs, chosen)
+        _picture([runs[id] for id in shown])
+    _chosen(runs, shown)
 
 
 def _nothing() -> None:
@@ -151,23 +175,35 @@ def _nothing() -> None:
 
 
 def _table(runs: dict[str, KeptRun]) -> list[str]:
-    """The table; the ids of the chosen runs, or of the newest ones."""
+    """The table; the ids of the chosen runs.
+
+    Whenever a run comes or goes it is another table, in which the same runs are chosen: rows are known by their number
+    alone, and what stood there has gone.
+    """
     ids = list(runs)
+    key = f"{TABLE}-{sha256(repr(ids).encode()).hexdigest()[:8]}"
+    if st.session_state.get(BEGUN, ("", ()))[0] != key:
+        names = {runs[id].name[:NAMED]: row for row, id in enumerate(ids)}
+        begun = [names[name] for name in st.session_state.get(CHOSEN, ()) if name in names]
+        st.session_state[BEGUN] = key, begun
     rows = st.dataframe(
         [_row(run) for run in runs.values()],
-        key=TABLE,
+        key=key,
         on_select="rerun",
         selection_mode="multi-row",
+        selection_default={"selection": {"rows": list(st.session_state[BEGUN][1])}},
         hide_index=True,
-        column_config={"run": st.column_config.TextColumn(width=220), "kept": st.column_config.DatetimeColumn()},
+        column_config={
+            "run": st.column_config.TextColumn(width=190),
+            "kept": st.column_config.DatetimeColumn(format="MMM D, HH:mm", width=95),
+        },
         height=min(420, 38 + 35 * len(ids)),
     )["selection"]["rows"]
     chosen = [ids[row] for row in rows if row < len(ids)][:MOST_TOGETHER]
     if len(rows) > MOST_TOGETHER:
         st.caption(f"The first {MOST_TOGETHER} of those chosen: more cannot be told apart.")
-    if not chosen:
-        st.caption("The newest two; choose others by the boxes at the left of the rows.")
-    return chosen or ids[:2]
+    st.session_state[CHOSEN] = tuple(runs[id].name[:NAMED] for id in chosen)
+    return chosen
 
 
 def _row(run: KeptRun) -> dict[str, Any]:
@@ -187,8 +223,8 @@ def _short(value: float | None) -> float | None:
     return None if value is None else float(f"{value:.4g}")
 
 
-def _keeping(runs: dict[str, KeptRun], chosen: list[str]) -> None:
-    """Files of the chosen runs, and the ways to be rid of them."""
+def _keeping(runs: dict[str, KeptRun], chosen: list[str], removable: bool) -> None:
+    """Files of the runs that are shown, and the ways to be rid of them: of those alone that were chosen on purpose."""
     several = [runs[id] for id in chosen]
     which = "this run" if len(several) == 1 else f"these {len(several)}"
     with st.container(horizontal=True, gap="xsmall"):
@@ -208,7 +244,7 @@ def _keeping(runs: dict[str, KeptRun], chosen: list[str]) -> None:
             )  # fmt: skip
         st.button(
             "Remove", icon=":material/delete:", key="runs-remove", on_click=_remove, args=(chosen,),
-            help=f"Forgets {which}.",
+            disabled=not removable, help=f"Forgets {which}." if removable else "Forgets the runs that you choose.",
         )  # fmt: skip
     with st.popover("About what is kept", icon=":material/lock:", type="tertiary", key="runs-about"):
         st.caption(

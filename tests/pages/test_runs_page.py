@@ -27,6 +27,10 @@ def said(app) -> str:
     return "\n".join(part.value for part in [*app.markdown, *app.caption, *app.error])
 
 
+def identity_of(app) -> str:
+    return identity._owner(app.session_state[identity.VISITOR])
+
+
 def kept(app, steps: int = 3) -> None:
     settle(app)
     for _ in range(steps):
@@ -38,7 +42,7 @@ def kept(app, steps: int = 3) -> None:
 def finish(app) -> None:
     """Play until the run ends by itself."""
     app.button(key="play").click().run()
-    end = time.monotonic() + 10
+    end = time.monotonic() + 60
     while settle(app)["status"] == "playing":
         assert time.monotonic() < end
         time.sleep(0.05)
@@ -98,8 +102,37 @@ def test_two_runs_are_compared_and_removed(open_app):
     assert list(app.dataframe[1].value["run 1"]) == ["0.1"]
     app.toggle(key="runs-log").set_value(True).run()
     assert app.query_params["log"] == "true"
+    assert app.button(key="runs-remove").disabled, "nothing was chosen: what is shown is not removed by the way"
+
+
+def test_chosen_runs_stand_in_the_address_and_are_removed_alone(open_app):
+    app = open_app(data="circle")
+    for _ in range(3):
+        kept(app, 1)
+    runs = list(page.shelf().runs(identity_of(app)).values())
+    assert [run.step for run in runs] == [3, 2, 1]
+    middle = runs[1].name[: page.NAMED]
+    app.switch_page(RUNS)
+    app.query_params["runs"] = f"{middle}_deadbeef"
+    app.run()
+    assert app.query_params["runs"] == middle
+    assert "step 2" in said(app)
+    assert "step 3" not in said(app)
     app.button(key="runs-remove").click().run()
-    assert "No runs yet" in said(app)
+    assert [run.step for run in page.shelf().runs(identity_of(app)).values()] == [3, 1]
+    assert "runs" not in app.query_params
+    assert app.button(key="runs-remove").disabled, "nothing else took the place of what was removed"
+
+
+@pytest.mark.parametrize("text", ["", "x", "<script>", "0123456g", "_", "0" * 5000, "deadbeef"])
+def test_runs_that_are_not_there_are_passed_over(open_app, text):
+    app = open_app(data="circle")
+    kept(app, 1)
+    app.switch_page(RUNS)
+    app.query_params["runs"] = text
+    app.run()
+    assert "step 1" in said(app)
+    assert "runs" not in app.query_params
 
 
 def test_everything_is_forgotten_at_one_click(open_app):
