@@ -1,7 +1,7 @@
-"""The same app with routes beside its pages: `streamlit run asgi_app.py`.
+"""The same app for a class: `streamlit run asgi_app.py`.
 
-The live view reads its pictures from a stream, which costs the server a tenth of what reruns do; /healthz and /metrics
-are for those who run it. See docs/hosting.md.
+Its training processes are there before the first visitor, it says in its log when it starts and stops, and it opens no
+browser. See docs/hosting.md.
 """
 
 import streamlit as st

@@ -103,7 +103,7 @@ class TrainPage:
 
     Attributes:
         lost: clicks and inputs that had no effect within `PATIENCE` seconds.
-        wire, packed: bytes received, and the sizes of the packed snapshots among them.
+        wire, packed: bytes that came by the websocket, and the sizes of the packed snapshots among them.
     """
 
     def __init__(self, browser: Browser, address: str, query: str):
@@ -224,6 +224,10 @@ class TrainPage:
         box.press("Enter")
 
     # -- what the browser says ------------------------------------------------------------------------------------
+
+    def streamed(self) -> int:
+        """Bytes that came by streams so far."""
+        return self.page.evaluate("benchmark.streamed")
 
     def heap(self) -> float:
         """Bytes of JavaScript objects that are still in use."""

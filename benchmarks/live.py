@@ -40,7 +40,7 @@ from benchmarks.bare import BareLoop
 from benchmarks.browser import chromium
 from benchmarks.machine import Usage, described, end, family, load_average, processes
 from benchmarks.report import Row, as_json, table
-from benchmarks.server import ASGI_APP, ROOT, Server
+from benchmarks.server import ROOT, Server
 from benchmarks.watched import QUICK, Plan, Stage
 
 LIMIT = 350.0
@@ -128,7 +128,7 @@ def run(session: Session, plan: Plan, wanted: Callable[[str], bool]) -> None:
             if wanted("start"):
                 session.measure(7, "first page painted", partial(serving.starting, browser, plan))
             if any(map(wanted, WATCHED)):
-                server, bare = stack.enter_context(Server(plan.app)), stack.enter_context(BareLoop())
+                server, bare = stack.enter_context(Server()), stack.enter_context(BareLoop())
                 stage = Stage(server, browser, bare, plan)
                 for name, (number, what, section) in WATCHED.items():
                     if wanted(name):
@@ -151,7 +151,6 @@ def main(arguments: list[str] | None = None) -> int:
         prog="python -m benchmarks live", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--quick", action="store_true", help="few and short rounds: a smoke run of about a minute")
-    parser.add_argument("--streaming", action="store_true", help="asgi_app.py: the pictures come by a stream")
     parser.add_argument("--minutes", type=float, help="play so long for the heap row (default: one minute)")
     parser.add_argument("--only", metavar="NAME,NAME", help=f"only these sections: {', '.join(SECTIONS)}")
     parser.add_argument("--json", metavar="FILE", help="also write every figure to FILE")
@@ -160,8 +159,6 @@ def main(arguments: list[str] | None = None) -> int:
     if unknown := only - set(SECTIONS):
         parser.error(f"there is no section {', '.join(sorted(unknown))}; choose among {', '.join(SECTIONS)}")
     plan, limit = (QUICK if options.quick else Plan()), LIMIT
-    if options.streaming:
-        plan = replace(plan, app=ASGI_APP)
     if options.minutes:
         limit += 60 * options.minutes
         plan = replace(plan, watch_seconds=60 * options.minutes, heap_every=max(plan.heap_every, options.minutes))

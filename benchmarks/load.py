@@ -30,7 +30,7 @@ from typing import Any
 from benchmarks.bare import BareLoop
 from benchmarks.machine import Usage, described, load_average, processes
 from benchmarks.report import Row, as_json, spread, table
-from benchmarks.server import APP, ASGI_APP, ROOT, Server
+from benchmarks.server import ROOT, Server
 from benchmarks.serving import COUNTER, PAUSED, together
 from benchmarks.watched import DEFAULT
 
@@ -41,7 +41,6 @@ MEGABYTE = 1e6
 class Plan:
     """How many, and how long; seconds."""
 
-    app: Path = APP
     playing: int = 60
     crowd: int = 100
     idle: int = 200
@@ -83,7 +82,7 @@ def playing(plan: Plan) -> list[Row]:
     with contextlib.ExitStack() as stack:
         loops = [stack.enter_context(BareLoop()) for _ in range(len(os.sched_getaffinity(0)))]
         before = together(loops, plan.bare_seconds)
-        with Server(plan.app) as server:
+        with Server() as server:
             steady = clients(server, plan.playing, plan, "--click", "play")
             clicking = clients(server, plan.playing, plan, *toggling(10))
         after = together(loops, plan.bare_seconds)
@@ -108,7 +107,7 @@ def playing(plan: Plan) -> list[Row]:
 
 
 def crowd(plan: Plan) -> list[Row]:
-    with Server(plan.app) as server:
+    with Server() as server:
         report = clients(server, plan.crowd, plan, *toggling(10))
         log = server.log()
     pause, uncaught = pauses(report), log.count("Traceback")
@@ -129,7 +128,7 @@ def crowd(plan: Plan) -> list[Row]:
 
 
 def idle(plan: Plan) -> list[Row]:
-    with Server(plan.app) as server:
+    with Server() as server:
         memory = []
         for sessions in (1, plan.idle):
             found: list[int] = []
@@ -154,7 +153,7 @@ def idle(plan: Plan) -> list[Row]:
 
 
 def closed(plan: Plan) -> list[Row]:
-    with Server(plan.app) as server:
+    with Server() as server:
         report = clients(server, plan.playing, replace(plan, seconds=4.0), "--click", "play", end="abort")
     after = report["after the clients left"]
     return [
@@ -174,7 +173,7 @@ def soak(plan: Plan) -> list[Row]:
     if not plan.soak:
         return []
     seconds, samples = 60 * plan.soak, list[tuple[float, float, float]]()
-    with Server(plan.app) as server:
+    with Server() as server:
         command = [sys.executable, "-m", "benchmarks.load_client", server.address, "-n", str(plan.soaking)]
         command += ["--ramp", "3", "--duration", str(seconds), "--query", DEFAULT, "--counter", COUNTER, "--json", "-"]
         client = subprocess.Popen([*command, *toggling(60)], cwd=ROOT, stdout=subprocess.PIPE, text=True)
@@ -232,7 +231,6 @@ def main(arguments: list[str] | None = None) -> int:
         prog="python -m benchmarks load", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--soak", type=float, default=0.0, metavar="MINUTES", help="also play so long (the goal: 30)")
-    parser.add_argument("--streaming", action="store_true", help="asgi_app.py instead of streamlit_app.py")
     parser.add_argument("--quick", action="store_true", help="fewer and shorter: a smoke run")
     parser.add_argument("--only", metavar="NAME,NAME", help=f"only these sections: {', '.join(SECTIONS)}")
     parser.add_argument("--json", metavar="FILE", help="also write every figure to FILE")
@@ -240,7 +238,7 @@ def main(arguments: list[str] | None = None) -> int:
     only = options.only.split(",") if options.only else list(SECTIONS)
     if unknown := set(only) - set(SECTIONS):
         parser.error(f"there is no section {', '.join(sorted(unknown))}; choose among {', '.join(SECTIONS)}")
-    plan = Plan(soak=options.soak, app=ASGI_APP if options.streaming else APP)
+    plan = Plan(soak=options.soak)
     if options.quick:
         plan = replace(plan, playing=20, crowd=30, idle=40, soaking=8, warmup=4.0, seconds=8.0, bare_seconds=1.5)
     machine, load, rows, start = described(), load_average(), list[Row](), time.monotonic()

@@ -19,8 +19,8 @@ the step before it to the first text on the page that shows its effect instead.
 
 A counter's number may have thousands separators. The page may print it seldom, so a
 session's rate is that between the first and the last number seen, with their times;
-one that has shown nothing new for `STALE` seconds is counted up to now. What binary
-components get is counted as pictures, with their sizes.
+one that has shown nothing new for `STALE` seconds is counted up to now. A run's pictures
+are counted with their sizes, also those that come by the stream which a picture names.
 
 Exit status: 0, or 1 if a session failed or was dropped, a step found no widget
 or timed out, or the page showed an exception. Load only servers of your own.
@@ -50,6 +50,7 @@ from websockets.exceptions import ConnectionClosed, InvalidHandshake
 from websockets.typing import Origin, Subprotocol
 
 from benchmarks.machine import family, processes
+from playground.engine.snapshot import read_header
 
 # Element -> field of WidgetState that carries its value (a trigger is sent once, not kept).
 WIRE = {"button": "trigger_value", "checkbox": "bool_value", "slider": "double_array_value", "number_input":
@@ -103,7 +104,9 @@ class Session:
         self.runs, self.in_step, self.updates, self.frames, self.frame_at = 0, False, 0.0, 0, 0.0
         self.shown: float | None = None
         self.since = 0.0  # when the number was shown from which `updates` counts
-        self.picture, self.pictures = b"", 0
+        self.picture, self.pictures = -1, 0  # number of the last picture, and how many there were
+        self.follower: asyncio.Task | None = None
+        self.stream: Any = None  # the connection that pictures come by
         self.text = ""  # the last in which the counter was found
 
     async def prepare(self, steps: list) -> None:
@@ -234,12 +237,34 @@ class Session:
             self.shown, self.frame_at, self.frames = value, perf_counter(), self.frames + 1
 
     def on_picture(self, data: bytes) -> None:
-        """Bytes for a component; the same bytes again are no new picture."""
-        if data and data != self.picture:
-            self.picture = data
+        """A packed snapshot; the same one again is no new picture."""
+        if not data:
+            return
+        header = read_header(data)
+        if header["seq"] > self.picture:
+            self.picture = header["seq"]
             self.pictures += 1
             self.count["pictures"] += 1
             self.sizes.append(len(data))
+        if header["status"] == "playing" and header.get("stream") and (not self.follower or self.follower.done()):
+            self.follower = asyncio.create_task(self.follow(header["stream"]))
+
+    async def follow(self, token: str) -> None:
+        """Read the pictures that come by a stream, until it ends."""
+        url = urlsplit(self.args.url)
+        with suppress(OSError, asyncio.IncompleteReadError):  # the server has ended it
+            reader, self.stream = await asyncio.open_connection(url.hostname, url.port)
+            self.stream.write(f"GET /playground/stream/{token} HTTP/1.1\r\nHost: {url.netloc}\r\n\r\n".encode())
+            answer = await reader.readuntil(b"\r\n\r\n")
+            if b" 200 " not in answer.partition(b"\r\n")[0]:
+                self.problem(f"no stream: {answer[:60]!r}")
+                return
+            rest = b""
+            while size := int(await reader.readline(), 16):  # chunks, and frames in them
+                rest += (await reader.readexactly(size + 2))[:-2]
+                while len(rest) >= 4 and len(rest) >= (end := 4 + int.from_bytes(rest[:4], "little")):
+                    self.on_picture(rest[4:end])
+                    rest = rest[end:]
 
     def begin(self) -> None:
         """Count from here on."""
@@ -316,6 +341,8 @@ class Session:
 
     async def leave(self, how: str) -> None:
         self.stop_timers()
+        if self.follower and self.follower.cancel() and self.stream:
+            self.stream.transport.pause_reading() if how == "freeze" else self.stream.transport.abort()
         if self.reader and self.reader.cancel() and how == "close":
             await self.ws.close()
         elif self.ws:  # abort: the tab is gone; freeze: the laptop sleeps

@@ -42,6 +42,15 @@
     addEventListener(kind, (event) => probe.inputs.push({ kind, key: event.key, time: event.timeStamp }), true);
   }
 
+  /** Bytes that came by streams. */
+  probe.streamed = 0;
+  const read = ReadableStreamDefaultReader.prototype.read;
+  ReadableStreamDefaultReader.prototype.read = async function () {
+    const part = await read.call(this);
+    probe.streamed += part.value?.byteLength ?? 0;
+    return part;
+  };
+
   probe.frames = (wanted) => {
     counting = wanted;
     const count = (time) => {

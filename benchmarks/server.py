@@ -14,7 +14,7 @@ from types import TracebackType
 from benchmarks.machine import stop
 
 ROOT = Path(__file__).resolve().parents[1]
-APP, ASGI_APP = ROOT / "streamlit_app.py", ROOT / "asgi_app.py"
+APP = ROOT / "streamlit_app.py"
 
 
 def free_port() -> int:

@@ -15,7 +15,7 @@ from playwright.sync_api import Browser
 from benchmarks.bare import BareLoop
 from benchmarks.browser import PROBE, VIEWPORT
 from benchmarks.report import Row, spread
-from benchmarks.server import ROOT, Server
+from benchmarks.server import APP, ROOT, Server
 from benchmarks.watched import DEFAULT, Plan
 
 HELLO = 'import streamlit as st\n\nst.write("Hello, world")\n'
@@ -58,7 +58,7 @@ def starting(browser: Browser, plan: Plan) -> list[Row]:
     with tempfile.TemporaryDirectory() as folder:
         hello = Path(folder) / "hello.py"
         hello.write_text(HELLO)
-        contenders = [(hello, "hello"), (plan.app, "app")]
+        contenders = [(hello, "hello"), (APP, "app")]
         if plan.starts > 1:
             start(browser, hello, "hello")  # the first start reads Streamlit and the frontend from the disk
         for turn in range(plan.starts):
@@ -117,7 +117,7 @@ def teaching(plan: Plan) -> list[Row]:
     with contextlib.ExitStack() as stack:
         loops = [stack.enter_context(BareLoop()) for _ in range(len(os.sched_getaffinity(0)))]
         before = together(loops, plan.bare_seconds)
-        with Server(plan.app) as server:
+        with Server() as server:
             playing = play_class(server, plan)
             pausing = play_class(
                 server, plan, "--loop", "4", "--click", "Pause", "--expect", PAUSED, "--wait", "0.3", "--click", "Play"

@@ -50,7 +50,12 @@ class Engine:
         hosts: the most processes; default: PLAYGROUND_HOSTS, or one per core, from 2 to 8.
         cluster: `dask://host:port` to train there instead, with a host on every worker; default: PLAYGROUND_ENGINE.
         delay: seconds that the first host waits for `start`: importing torch would slow down the first page.
+
+    Attributes:
+        streaming: whether this server has the route by which a browser reads a run's pictures as a stream.
     """
+
+    streaming = False
 
     def __init__(self, hosts: int | None = None, delay: float = 0.0, cluster: str | None = None):
         cluster = os.environ.get("PLAYGROUND_ENGINE", "") if cluster is None else cluster
@@ -66,7 +71,6 @@ class Engine:
         self._handles: weakref.WeakValueDictionary[str, Handle] = weakref.WeakValueDictionary()
         self._tokens: weakref.WeakValueDictionary[str, Handle] = weakref.WeakValueDictionary()
         self.line = Line(self)
-        self.streaming = False
         self._bell: queue.SimpleQueue[tuple[str, SimpleNamespace] | None] = queue.SimpleQueue()
         self._asleep, self._closing = False, False
         self._start_hosts()

@@ -1,4 +1,7 @@
-"""What the server offers besides its pages: pictures as a stream, health and metrics. Used by `asgi_app.py` alone."""
+"""What the server offers besides its pages: pictures as a stream, health and metrics.
+
+`streamlit_app.py` has the routes, `asgi_app.py` the lifespan too.
+"""
 
 from playground.service.routes import ROUTES, lifespan
 

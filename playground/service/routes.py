@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from playground.engine import the_engine
+from playground.engine import Engine, the_engine
 from playground.engine.memory import memory
 from playground.service.logs import log
 from playground.service.metrics import exposition
@@ -42,8 +42,8 @@ ROUTES = [
 @asynccontextmanager
 async def lifespan(app: Any) -> AsyncIterator[None]:
     """Hosts are there before the first visitor; they end with the server."""
+    Engine.streaming = True
     engine = the_engine()
-    engine.streaming = True
     log("started", pid=os.getpid())
     try:
         yield

@@ -22,6 +22,7 @@ def train_for(page, epochs: int) -> dict:
 
 
 def downloaded(page, label: str) -> bytes:
+    page.mouse.move(0, 0)  # away from the button before, whose help covers this one
     with page.expect_download() as download:
         page.get_by_role("button", name=label, exact=True).click()
     return download.value.path().read_bytes()
