@@ -29,7 +29,7 @@ FLAT = 0.02
 """A training loss that falls by less than this share in the second half of its course is a plateau."""
 PLATEAU_EPOCHS, STALLED_EPOCHS, POINTS = 50, 5, 6
 """Epochs before a plateau is called one: fewer where a cause is plain to see; and evaluations, in any case."""
-RISE, RISE_OF_FIRST, RISE_POINTS = 0.25, 0.1, 6
+RISE, RISE_OF_FIRST, RISE_POINTS = 0.25, 0.15, 6
 """Overfitting: evaluations with a validation loss above the least by these shares, of it and of the first one."""
 UNSTEADY = 1.5
 """A training loss this many times the first one, when some epochs are over, comes from steps that are too large."""

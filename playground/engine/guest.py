@@ -291,7 +291,6 @@ class Guest:
         """
         self.stop()
         self.run.look_back(step)
-        self.painter.updates = None
         self._changes += 1
 
     # -- questions ------------------------------------------------------------------------------------------------

@@ -69,7 +69,6 @@ class Painter:
         heavy: whether evaluating the whole set for a picture is too much work beside training. While such a run plays,
             losses, confusion matrix and predictions are those of its last evaluation, whose step the header names.
         traced: the place (x, y) whose way through the network is drawn; None for no such thing.
-        updates: what the last step changed in the parameters shown, flat; None if it is not known.
     """
 
     def __init__(self, run: Run):
@@ -90,14 +89,10 @@ class Painter:
         self.blocks = self._parameters_shown()
         self.still = True
         self.traced: tuple[float, float] | None = None
-        self.updates: Tensor | None = None
 
     def step(self) -> int:
-        """One step of the run, whose update is kept for the picture; the number of steps done."""
-        before = self._flat()
-        done = self.run.advance(steps=1)
-        self.updates = self._flat() - before if done and before is not None else None
-        return done
+        """One step of the run, whose update is measured for the picture; the number of steps done."""
+        return self.run.advance(steps=1)
 
     def picture(self) -> tuple[dict[str, Any], Arrays]:
         """Header (without run, seq, status, message and speed) and arrays at the run's present step."""
@@ -290,13 +285,11 @@ class Painter:
                 blocks.append((layer.weight.detach()[: column.shown, : before.shown], bias))
         return blocks
 
-    def _flat(self) -> Tensor | None:
-        """All parameters shown, a layer's weights row by row and then its biases; zeros where it has none."""
-        parts = [(w, w.new_zeros(len(w)) if b is None else b) for w, b in self.blocks]
-        return torch.cat([part.reshape(-1) for pair in parts for part in pair]) if parts else None
-
     def _changes(self) -> Arrays:
-        """Gradients of the last batch and the last update, laid out like `_flat`; NaN where there is none."""
+        """Gradients of the last batch and the last update: a layer's weights row by row, then its biases.
+
+        NaN is a gradient that there is not; a bias that there is not has an update of 0.
+        """
         shown = sum(weight.numel() + len(weight) for weight, _ in self.blocks)
         if not shown or (not self.still and shown > MAX_MOVING):
             return {}
@@ -309,9 +302,20 @@ class Painter:
                 for gradient, size in zip(gradients, sizes, strict=True)
             ]
             arrays["gradients"] = np.concatenate(parts).astype(np.float32)
-        if self.updates is not None:
-            arrays["updates"] = self.updates.cpu().numpy().astype(np.float32)
+        if self.run.last_update is not None:
+            parts = [part.reshape(-1).cpu().numpy() for pair in self._updates(self.run.last_update) for part in pair]
+            arrays["updates"] = np.concatenate(parts).astype(np.float32)
         return arrays
+
+    def _updates(self, last: list[Tensor]) -> list[tuple[Tensor, Tensor]]:
+        of = dict(zip(self.run.model.parameters(), last, strict=True))
+        found = []
+        for before, column in zip(self.columns, self.columns[1:], strict=False):
+            if layer := self._edges(before, column):
+                weight = of[layer.weight][: column.shown, : before.shown]
+                bias = weight.new_zeros(len(weight)) if layer.bias is None else of[layer.bias][: column.shown]
+                found.append((weight, bias))
+        return found
 
     def _gradients(self) -> list[tuple[Tensor | None, Tensor | None]]:
         found = []

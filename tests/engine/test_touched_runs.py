@@ -139,6 +139,22 @@ def test_gradients_and_updates_are_those_of_the_last_step() -> None:
     np.testing.assert_allclose(arrays["updates"], -0.5 * arrays["gradients"], rtol=1e-3, atol=1e-7)
 
 
+def test_looking_back_the_gradients_and_updates_are_those_of_then() -> None:
+    painter = Painter(Run(experiment("data=circle.60&net=Linear.3~Tanh~Linear.1&loss=BCEWithLogitsLoss&opt=SGD.0.5")))
+    shown = {}
+    for _ in range(9):
+        painter.step()
+        shown[painter.run.step] = painter.picture()[1]
+    painter.run.look_back(6)
+    arrays = painter.picture()[1]
+    for name in ("gradients", "updates"):
+        np.testing.assert_array_equal(arrays[name], shown[6][name])
+    painter.run.look_back(0)
+    assert not {"gradients", "updates"} & set(painter.picture()[1])
+    painter.run.look_back(None)
+    np.testing.assert_array_equal(painter.picture()[1]["updates"], shown[9]["updates"])
+
+
 def test_many_gradients_travel_only_while_the_run_stands() -> None:
     painter = Painter(
         Run(experiment("data=circle.60&net=Linear.16~Tanh~Linear.16~Tanh~Linear.1&loss=BCEWithLogitsLoss&opt=SGD.0.1"))
