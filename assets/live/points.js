@@ -1,6 +1,6 @@
 /* Own points: added, moved, relabelled and removed on the surface, by pointer, touch or keys. */
 
-const DRAWN = { low: -6, high: 6, cells: 1200, most: 500, fewest: 2, classes: 6 };
+const DRAWN = { low: -6, high: 6, cells: 1200, most: 500, fewest: 2, classes: 10, offered: 6 };
 const ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-_";
 const GRAB = { mouse: 8, touch: 18 }; // px within which a point is taken
 const REMEMBERED = 40; // drawings sent lately: pictures that bring one of them back are no news
@@ -63,7 +63,11 @@ function chooseTool(view, tool) {
 
 function markTools(view) {
   const { classes, erase, count } = view.tools;
-  classes.forEach((button, label) => button.setAttribute("aria-pressed", String(view.tool === label)));
+  const offered = Math.max(DRAWN.offered, drawnClasses(view) + 1, view.tool === "erase" ? 0 : view.tool + 1);
+  classes.forEach((button, label) => {
+    button.setAttribute("aria-pressed", String(view.tool === label));
+    button.hidden = label >= offered; // one more than there are, so that it can be begun
+  });
   erase.setAttribute("aria-pressed", String(view.tool === "erase"));
   const number = view.draft.length;
   const note = number < DRAWN.fewest ? ", too few" : number === DRAWN.most ? ", the most" : number === 1 ? " point" : " points";
@@ -224,7 +228,7 @@ function releaseDrawing(view) {
 function keyDrawing(view, event) {
   const focus = view.focus?.panel === "output" ? view.focus : null;
   const arrow = ARROWS[event.key];
-  if (/^[0-5]$/.test(event.key)) {
+  if (/^\d$/.test(event.key)) {
     chooseTool(view, Number(event.key));
     if (view.held != null) changeDraft(view, () => (view.draft[view.held].label = view.tool));
   } else if (arrow) {

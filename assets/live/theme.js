@@ -10,8 +10,11 @@ const CLASS_COLOURS = [
   [204, 121, 167],
   [213, 94, 0],
   [86, 180, 233],
-  [240, 228, 66],
-]; // Okabe and Ito (2008): told apart by every kind of colour vision
+  [240, 228, 66], // up to here Okabe and Ito (2008): told apart by every kind of colour vision
+  [117, 76, 165],
+  [140, 140, 140],
+  [122, 62, 18],
+];
 
 const scratch = document.createElement("canvas").getContext("2d");
 const rgb = ([r, g, b], alpha = 1) => `rgba(${r},${g},${b},${alpha})`;

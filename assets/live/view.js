@@ -254,8 +254,8 @@ function writeLabels(view) {
     (header.val ? `, ${formatLoss(header.val.loss)} in validation` : "");
   panels.network.canvas.setAttribute("aria-label", `Network: ${names}. Arrow keys move among the units, Enter sets a weight.`);
   const keys = view.drawing
-    ? "Arrow keys move, space adds a point, 0 to 5 choose its class, Enter picks up and puts down, Delete removes."
-    : "Arrow keys read values, Enter traces a sample.";
+    ? "Arrow keys move, space adds a point, 0 to 9 choose its class, Enter picks up and puts down, Delete removes."
+    : `Arrow keys read values${header.domain ? ", Enter traces a sample" : ""}.`;
   panels.output.canvas.setAttribute("aria-label", `${outputTitle(view)}, ${results}. ${keys}`);
   panels.curves.canvas.setAttribute("aria-label", `Curves of loss and accuracy: ${results}. Arrow keys read values, plus and minus zoom.`);
 }

@@ -11,8 +11,11 @@ from playground.ui.ticking import ticking
 
 BATCH_SECONDS = 1.0
 WHICH = {"next": "The next batch", "last": "The last batch"}
-CLASS_COLOURS = ("#e69f00", "#0072b2", "#009e73", "#cc79a7", "#d55e00", "#56b4e9", "#f0e442")
-"""As in assets/live/theme.js (Okabe and Ito, 2008)."""
+CLASS_COLOURS = (
+    *("#e69f00", "#0072b2", "#009e73", "#cc79a7", "#d55e00", "#56b4e9", "#f0e442"),
+    *("#754ca5", "#8c8c8c", "#7a3e12"),
+)
+"""As in assets/live/theme.js; the first ones are those of Okabe and Ito, 2008."""
 SIDE, EDGE = 260, 8
 """Pixels of the picture, and of its margin."""
 

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from playground.catalog import DATASETS
-from playground.catalog.points import MOST, from_text, snapped, to_text
+from playground.catalog.points import CLASSES, MOST, from_text, snapped, to_text
 from playground.data import load
 from playground.export import to_script
 from playground.fit import findings
@@ -20,7 +20,7 @@ from playground.ui.points import BEGIN_WITH, draw_points, own_points
 
 PLANES = [name for name, entry in DATASETS.items() if entry.view == "plane"]
 coordinates = st.floats(-6, 6)
-drawings = st.lists(st.tuples(coordinates, coordinates, st.integers(0, 5)), min_size=2, max_size=40)
+drawings = st.lists(st.tuples(coordinates, coordinates, st.integers(0, CLASSES - 1)), min_size=2, max_size=40)
 
 
 @settings(max_examples=100, deadline=None)
@@ -47,7 +47,8 @@ def test_drawn_points_survive_json_and_the_address_bar(drawing):
 def test_as_many_points_as_there_can_be_still_fit_into_a_link():
     rng = np.random.default_rng(0)
     drawing = [
-        (*xy, int(label)) for xy, label in zip(rng.uniform(-6, 6, (MOST, 2)), rng.integers(0, 6, MOST), strict=True)
+        (*xy, int(label))
+        for xy, label in zip(rng.uniform(-6, 6, (MOST, 2)), rng.integers(0, CLASSES, MOST), strict=True)
     ]
     experiment = draw_points(Experiment(), to_text(snapped(drawing)))
     assert Experiment.from_query(experiment.query_string()) == experiment
@@ -61,7 +62,7 @@ def test_as_many_points_as_there_can_be_still_fit_into_a_link():
         ([(0, 0, 0)] * 501, "501 own points; the most is 500"),
         ([(0, 0, 0), (7, 0, 1)], "own point 2 is at (7, 0); x and y lie within -6 and 6"),
         ([(0, 0, 0), (math.nan, 0, 1)], "own point 2 is at (nan, 0)"),
-        ([(0, 0, 6), (1, 0, 1)], "own point 1 has class 6; the classes are 0 to 5"),
+        ([(0, 0, 10), (1, 0, 1)], "own point 1 has class 10; the classes are 0 to 9"),
         ([(0, 0, -1), (1, 0, 1)], "has class -1"),
     ],
 )
