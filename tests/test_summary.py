@@ -3,7 +3,7 @@
 import pytest
 
 from playground.shapes import outline
-from playground.spec import Experiment, LayerSpec
+from playground.spec import Experiment, layers_from_text
 from playground.summary import summary
 
 CNN = "Conv2d.32..3..1..1~ReLU~MaxPool2d~Conv2d.64~Flatten~Linear.10"
@@ -50,12 +50,61 @@ Forward/backward pass size (MB): 0.00
 Params size (MB): 0.00
 Estimated Total Size (MB): 0.00
 {LINE}""",
+    ("Residual.1~Linear.5~Residual~Tanh~-~-~Linear.2", (4,), 3): f"""\
+{LINE}
+Layer (type:depth-idx)                   Output Shape              Param #
+{LINE}
+Sequential                               [3, 2]                    --
+├─Residual: 1-1                          [3, 5]                    --
+│    └─Sequential: 2-1                   [3, 5]                    --
+│    │    └─Linear: 3-1                  [3, 5]                    25
+│    │    └─Residual: 3-2                [3, 5]                    --
+│    └─Linear: 2-2                       [3, 5]                    20
+├─Linear: 1-2                            [3, 2]                    12
+{LINE}
+Total params: 57
+Trainable params: 57
+Non-trainable params: 0
+Total mult-adds (Units.MEGABYTES): 0.00
+{LINE}
+Input size (MB): 0.00
+Forward/backward pass size (MB): 0.00
+Params size (MB): 0.00
+Estimated Total Size (MB): 0.00
+{LINE}""",
+    ("TransformerEncoderLayer~MultiheadAttention~LSTM.8", (3, 4), 2): f"""\
+{LINE}
+Layer (type:depth-idx)                   Output Shape              Param #
+{LINE}
+Sequential                               [2, 8]                    --
+├─TransformerEncoderLayer: 1-1           [2, 3, 4]                 --
+│    └─MultiheadAttention: 2-1           [2, 3, 4]                 80
+│    └─Dropout: 2-2                      [2, 3, 4]                 --
+│    └─LayerNorm: 2-3                    [2, 3, 4]                 8
+│    └─Linear: 2-4                       [2, 3, 64]                320
+│    └─Dropout: 2-5                      [2, 3, 64]                --
+│    └─Linear: 2-6                       [2, 3, 4]                 260
+│    └─Dropout: 2-7                      [2, 3, 4]                 --
+│    └─LayerNorm: 2-8                    [2, 3, 4]                 8
+├─SelfAttention: 1-2                     [2, 3, 4]                 80
+├─LSTM: 1-3                              [2, 8]                    448
+{LINE}
+Total params: 1,204
+Trainable params: 1,204
+Non-trainable params: 0
+Total mult-adds (Units.MEGABYTES): 0.01
+{LINE}
+Input size (MB): 0.00
+Forward/backward pass size (MB): 0.00
+Params size (MB): 0.00
+Estimated Total Size (MB): 0.01
+{LINE}""",
 }
 """Network, shape of a sample and batch -> what torchinfo 1.8.0 prints for it."""
 
 
 def reports(net: str, shape: tuple[int, ...]):
-    return outline([LayerSpec.from_text(text) for text in net.split("~")], shape)
+    return outline(layers_from_text(net), shape)
 
 
 @pytest.mark.parametrize(("net", "shape", "batch"), GOLDEN)
@@ -64,7 +113,10 @@ def test_it_is_torchinfos_text(net, shape, batch):
 
 
 def test_work_is_counted_as_torchinfo_counts_it():
-    assert "Total mult-adds (Units.MEGABYTES): 0.01\n" in summary(reports("LSTM.8", (3, 2)), (3, 2), 7)  # 384 * 7 * 3
+    steps, last = reports("LSTM.8......sequence", (3, 2)), reports("LSTM.8", (3, 2))
+    assert steps[0].out_shape == (3, 8)
+    assert "Total mult-adds (Units.MEGABYTES): 0.01\n" in summary(steps, (3, 2), 7)  # 384 * 7 * 3 rows of the output
+    assert "Total mult-adds (Units.MEGABYTES): 0.02\n" in summary(last, (3, 2), 7)  # 384 * 7 * 8, which are no rows
     assert "Total mult-adds (Units.MEGABYTES): 0\n" in summary(reports("ReLU", (3,)), (3,))
     assert "Total mult-adds (Units.GIGABYTES): 1.07" in summary(reports("Linear.32768", (32768,)), (32768,))
 
