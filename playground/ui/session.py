@@ -102,7 +102,12 @@ def _open_address(address: dict[str, str]) -> None:
         st.session_state[MISTAKE] = f"This link cannot be opened as it is, so here is the default experiment. {error}"
     st.session_state[ADDRESS] = address
     if EXPERIMENT in st.session_state:
-        _adopt(wanted)
+        try:
+            if not teaching.said():  # a link on a page, such as that of a kept run: what the task fixes stays
+                teaching.check(st.session_state[EXPERIMENT], wanted)
+            _adopt(wanted)
+        except ValueError as error:
+            st.session_state[MISTAKE] = str(error)
     else:
         st.session_state[EXPERIMENT] = wanted
 

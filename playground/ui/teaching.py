@@ -16,7 +16,7 @@ import streamlit as st
 from playground.spec import Experiment
 from playground.teaching import WORDS, Teaching
 
-__all__ = ["check", "controls", "group", "leave", "locked", "open_link", "teaching", "words", "write_address"]
+__all__ = ["check", "controls", "group", "leave", "locked", "open_link", "said", "teaching", "words", "write_address"]
 
 TEACHING = "teaching"
 READ = "teaching-read"
@@ -32,11 +32,11 @@ def teaching() -> Teaching:
 
 def open_link() -> None:
     """At the beginning of every page: read the link, and show its task."""
-    said = _said()
-    if said and said != st.session_state.get(READ):
-        st.session_state[READ] = said
+    found = said()
+    if found and found != st.session_state.get(READ):
+        st.session_state[READ] = found
         try:
-            st.session_state[TEACHING] = Teaching.from_query(said)
+            st.session_state[TEACHING] = Teaching.from_query(found)
         except ValueError as error:
             st.session_state[TEACHING] = Teaching()
             st.error(f"The task of this link cannot be shown as it is. {error}", icon=":material/error:")
@@ -46,7 +46,8 @@ def open_link() -> None:
             st.html(f'<p class="task" dir="auto"><strong>Task</strong> {text}</p>')
 
 
-def _said() -> dict[str, str]:
+def said() -> dict[str, str]:
+    """The words of a task that stand in the address now."""
     return {word: st.query_params[word] for word in WORDS if word in st.query_params}
 
 
@@ -58,7 +59,7 @@ def words() -> dict[str, str]:
 def write_address() -> None:
     """At the end of every page: its words stand in the address, also after a visit elsewhere."""
     wanted = words()
-    if _said() != wanted:
+    if said() != wanted:
         others = {word: text for word, text in st.query_params.to_dict().items() if word not in WORDS}
         st.query_params.from_dict({**others, **wanted})
     st.session_state[READ] = wanted

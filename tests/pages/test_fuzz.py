@@ -64,11 +64,12 @@ def test_whatever_is_clicked_a_page_stays_whole_and_its_address_leads_back(page)
     assert {key: after[key] for key in both} == {key: before[key] for key in both}
 
 
-def test_whatever_is_clicked_a_locked_experiment_stays_as_it_is():
-    app = opened(FIRST, lock="_".join(LOCKABLE), data="moons", opt="SGD.0.2", lesson="sgd")
+@pytest.mark.parametrize(("page", "moves"), [(FIRST, 40), ("app_pages/build.py", 15), ("app_pages/data.py", 15)])
+def test_whatever_is_clicked_a_locked_experiment_stays_as_it_is(page, moves):
+    app = opened(page, lock="_".join(LOCKABLE), data="moons", opt="SGD.0.2", lesson="sgd")
     experiment = app.session_state[EXPERIMENT]
     walker = Walker(app, SEED, avoid=("share-leave",))
-    walker.walk(60)
+    walker.walk(moves)
     assert app.session_state[EXPERIMENT] == experiment
     assert app.session_state[HANDLE].experiment == experiment
 

@@ -106,6 +106,24 @@ def test_a_change_by_another_way_is_refused_with_a_sentence(open_app):
     assert app.session_state[EXPERIMENT].layers[-1]["out_features"] == 3
 
 
+def test_a_link_on_a_page_does_not_change_what_the_task_has_locked(open_app):
+    """As Open on the page Runs does: it puts another experiment into the address of the same session."""
+    app = open_app(lock="data", data="circle", opt="SGD.0.2")
+    app.query_params.clear()
+    for word, text in Experiment.from_query({"data": "moons"}).to_query().items():
+        app.query_params[word] = text
+    app.run()
+    assert any("Data: fixed by the link of this task" in error.value for error in app.error)
+    assert app.session_state[EXPERIMENT] == Experiment.from_query({"data": "circle", "opt": "SGD.0.2"})
+    assert app.query_params["data"].startswith("circle")
+    assert app.query_params["lock"] == "data"
+    app.query_params.clear()
+    for word, text in Experiment.from_query({"data": "circle", "opt": "SGD.0.3"}).to_query().items():
+        app.query_params[word] = text
+    app.run()
+    assert app.session_state[EXPERIMENT].optimizer["lr"] == 0.3, "what is not locked may change"
+
+
 def test_a_task_goes_along_to_other_pages_and_can_be_left(open_app):
     app = open_app(task="Compare.", lock="data")
     for page in PAGES:
