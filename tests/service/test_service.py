@@ -12,11 +12,12 @@ from typing import Any
 import numpy as np
 import pytest
 
-from playground.engine import Engine, Handle
+from playground.engine import Engine, Handle, client
 from playground.engine.snapshot import Shrinking, unpack
 from playground.service import logs, routes, stream
 from playground.service.metrics import exposition
 from playground.spec import Experiment
+from playground.ui import home
 
 
 @pytest.fixture(scope="module")
@@ -161,3 +162,20 @@ def test_a_log_line_is_json(capsys: pytest.CaptureFixture[str]) -> None:
     logs.log("started", pid=7)
     line = json.loads(capsys.readouterr().err)
     assert (line["event"], line["pid"]) == ("started", 7)
+
+
+@pytest.mark.parametrize("headless", [True, False])
+def test_at_home_the_browser_is_opened_and_no_host_is_started(headless: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(home.webbrowser, "open", asked.append)
+    monkeypatch.setattr(home.st, "get_option", {"server.headless": headless, "server.port": 8765}.__getitem__)
+    monkeypatch.setattr(Engine, "streaming", False)
+    monkeypatch.setattr("playground.engine.client._engine", None)
+
+    async def come_and_go() -> None:
+        async with home.at_home(SimpleNamespace()):
+            assert Engine.streaming
+
+    run(come_and_go())
+    assert asked == ([] if headless else ["http://localhost:8765"])
+    assert client._engine is None
