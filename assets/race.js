@@ -134,8 +134,8 @@ function drawRace(style, mount) {
 }
 
 function adopt(view, data) {
-  const first = !view.header?.racers.length;
-  const atEnd = view.t >= (view.end ?? 0);
+  // the surface alone comes while a race is under way: time stands as it was before
+  if (view.trails?.length) view.atEnd = view.t >= view.end;
   view.data = data;
   Object.assign(view, unpackRace(data));
   const { header, arrays } = view;
@@ -154,14 +154,14 @@ function adopt(view, data) {
   view.lossRange = lossRange(view);
   view.scrub.max = String(view.end);
   if (view.trails.length) {
-    if (first && !reducedMotionWanted()) play(view, 0);
-    else if (atEnd || first) view.t = view.end;
-    view.t = Math.min(view.t, view.end);
-  } else view.t = 0;
+    if (view.atEnd === undefined && !reducedMotionWanted()) play(view, 0);
+    else if (view.atEnd ?? true) view.t = view.end;
+  }
+  view.t = Math.min(view.t, view.end);
   buildBoard(view);
   view.surface = null;
   labelCanvases(view);
-  view.root.dataset.race = String((Number(view.root.dataset.race) || 0) + 1);
+  view.root.dataset.race = String((Number(view.root.dataset.race) || 0) + Math.sign(view.trails.length));
   view.root.dataset.racers = String(view.trails.length);
 }
 

@@ -265,7 +265,8 @@ def race_picture() -> None:
     race_code()
     job = state.race_job()
     if job.wait(state.QUICK):
-        _draw_race(polling=False)
+        with st.container():  # a fragment has one around it: the view keeps its place, and is not made anew
+            _draw_race(polling=False)
     else:
         st.fragment(_draw_race, run_every=0.25)(polling=True)
 
@@ -274,9 +275,9 @@ def _draw_race(polling: bool) -> None:
     from playground.landscapes.picture import surface_picture  # NumPy, which the router does not need
 
     job, spec = state.race_job(), state.race()
-    if polling and job.done:
-        st.rerun()
     race_view(job.body if job.ok else surface_picture(spec), key=VIEW, on_start=_start_chosen)
+    if polling and job.done:
+        st.rerun()  # after the picture: what a run has not drawn is taken away
     if job.error:
         st.error(job.error, icon=":material/error:")
     elif polling:
