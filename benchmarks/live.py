@@ -12,7 +12,8 @@ used meanwhile; with a quarter of a core or more the row counts as disturbed.
 3. Pictures are counted where they are drawn (the view marks its root afterwards), frames by requestAnimationFrame,
    rebuilds by MutationObservers on the component and on what surrounds it.
 4. and 5. From the event in the page to the picture in the page; clicks and keys come from outside, as a visitor's.
-6. Epochs per second of two TensorFlow Playground configurations, opened as links and watched.
+6. Epochs per second of two TensorFlow Playground configurations, opened as links and watched; the second also with the
+   NumPy engine, whose bare loop is that of the NumPy engine.
 7. `streamlit run` to the whole page on screen (its last element is there, and the live view has drawn), against an
    app of one line with the same settings; Chromium is up already, each start has a fresh profile.
 8. `benchmarks.load_client` plays a class; one bare loop per core runs alone just before and after.
