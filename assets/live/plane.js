@@ -1,6 +1,7 @@
 /* Output over the plane: decision surface or predicted value, points, legend. */
 
 const UNSURE = 0.6; // a probability below this counts as not knowing
+const MOST_NAMED = 6; // classes whose names the legend has room for
 const POINT = 3; // bytes of a point: x, y, and class or value; those of the training part come first
 
 function drawPlane(view, panel, context, box) {
@@ -161,14 +162,18 @@ function drawScaleBar({ theme }, context, box, scale) {
 
 function drawClassLegend(view, context, box, start) {
   const x = legendX(box);
-  view.header.classes.forEach((_, index) => {
-    const y = start + 16 * index;
+  const { classes } = view.header;
+  const several = classes.length > MOST_NAMED; // by their numbers then, in two columns
+  const rows = several ? Math.ceil(classes.length / 2) : classes.length;
+  classes.forEach((_, index) => {
+    const left = x + 5 + (several && index >= rows ? 34 : 0);
+    const y = start + 16 * (index % rows);
     context.beginPath();
-    shapePath(context, index, x + 5, y, 4);
+    shapePath(context, index, left, y, 4);
     paintMarks(context, view.theme, rgb(classColour(view, index)), false);
-    write(context, view.theme, className(view.header, index), x + 15, y, { room: 56 });
+    write(context, view.theme, several ? String(index) : className(view.header, index), left + 10, y, { room: 56 });
   });
-  return start + 16 * view.header.classes.length;
+  return start + 16 * rows;
 }
 
 function drawSplitLegend(view, context, box, start, colour = view.theme.muted) {
@@ -196,8 +201,7 @@ function describePlane(view) {
   if (isBent(view)) return describeBent(view);
   const [low, high] = header.domain;
   const [rows, columns] = surface.shape;
-  const near = nearestSample(header, arrays.points, focus); // on a sample, its own place is told
-  const { u, v } = near ?? focus;
+  const { u, v } = focus;
   const cell = Math.round(v * (rows - 1)) * columns + Math.round(u * (columns - 1));
   const level = between(surface, rows, columns, u, v);
   const x = low + u * (high - low);
@@ -208,10 +212,9 @@ function describePlane(view) {
     return index < 0 ? lines[0] : `${lines[0]}\n${view.held === index ? "held, " : ""}class ${view.draft[index].label}`;
   }
   if (confidence) lines.push(`${className(header, surface[cell])}, ${formatPercent(confidence[cell] / 255, 0)}`);
-  else if (isBinary(header)) lines.push(`p(${className(header, 1)}) ≈ ${(level / 255).toFixed(2)}`);
-  else lines.push(`predicts about ${formatShort((level / 127.5 - 1) * header.value_scale)}`);
-  if (near) lines.push(describeSample(header, near));
-  return lines.join("\n");
+  else if (isBinary(header)) lines.push(`p(${className(header, 1)}) = ${(level / 255).toFixed(2)}`);
+  else lines.push(`predicts ${formatShort((level / 127.5 - 1) * header.value_scale)}`);
+  return lines.concat(describeSampleAt(header, arrays.points, focus)).join("\n");
 }
 
 /** The value of a map of bytes at (u, v), between its four nearest cells. */
@@ -223,20 +226,19 @@ function between(map, rows, columns, u, v) {
   return top * (1 - t) + bottom * t;
 }
 
-/** The sample under (u, v), where there is one: its place, class or value, and split. */
-function nearestSample(header, points, { u, v }) {
-  if (!points) return null;
+/** The sample under (u, v), where there is one. */
+function describeSampleAt(header, points, { u, v }) {
+  if (!points) return [];
   let best = { distance: 5 };
   for (let k = 0; k < points.length; k += POINT) {
     const distance = Math.hypot(points[k] - u * 255, points[k + 1] - (1 - v) * 255);
     if (distance < best.distance) best = { distance, k };
   }
-  if (best.k === undefined) return null;
-  const [x, y, value] = points.subarray(best.k, best.k + POINT);
-  return { u: x / 255, v: 1 - y / 255, value, split: best.k >= POINT * header.train_points ? "validation" : "training" };
-}
-
-function describeSample(header, { split, value }) {
-  const told = header.task === "regression" ? formatShort((value / 127.5 - 1) * header.value_scale) : className(header, value);
-  return `${split} point: ${told}`;
+  if (best.k === undefined) return [];
+  const value = points[best.k + 2];
+  const split = best.k >= POINT * header.train_points ? "validation" : "training";
+  const regression = header.task === "regression";
+  return [
+    `${split} point: ${regression ? formatShort((value / 127.5 - 1) * header.value_scale) : className(header, value)}`,
+  ];
 }

@@ -137,7 +137,7 @@ function drawWith(style, { data, parentElement, setTriggerValue }) {
   if (picture.header.run !== run || picture.header.seq > seq || picture.header.status !== "playing") {
     takeIn(view, picture, (fresh) => adopt(view, fresh));
     markPhase(view);
-  } else schedule(view, PANELS);
+  } else drawSoon(view); // for the theme
   followStream(view);
 }
 
@@ -146,6 +146,10 @@ function adopt(view, fresh) {
   Object.assign(view, fresh);
   followPoints(view);
   markPhase(view);
+  drawSoon(view);
+}
+
+function drawSoon(view) {
   if (reducedMotion.matches && view.header.status === "playing") scheduleCalmly(view);
   else schedule(view, PANELS);
 }

@@ -121,3 +121,7 @@ def test_pinned_curves_are_kept(visit):
     page.get_by_text("Kept. The page Runs").wait_for()
     page.get_by_role("link", name="Runs", exact=True).click()
     page.get_by_text("XOR · Linear 4").first.wait_for()
+
+    page.get_by_test_id("stTopNav").get_by_role("link", name="Train").click()
+    page.wait_for_selector(f"{LIVE}[data-pinned='pinned']")  # the view is built anew, what was chosen in it stays
+    assert page.locator(f"{LIVE} button", has_text="pin").get_attribute("aria-pressed") == "true"
