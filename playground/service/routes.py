@@ -11,7 +11,7 @@ from starlette.routing import Route
 
 from playground.engine import Engine, the_engine
 from playground.engine.memory import memory
-from playground.service.logs import log
+from playground.service.logs import log, no_requests
 from playground.service.metrics import exposition
 from playground.service.stream import stream
 
@@ -42,6 +42,7 @@ ROUTES = [
 @asynccontextmanager
 async def lifespan(app: Any) -> AsyncIterator[None]:
     """Hosts are there before the first visitor; they end with the server."""
+    no_requests()
     Engine.streaming = True
     engine = the_engine()
     log("started", pid=os.getpid())

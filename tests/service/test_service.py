@@ -2,7 +2,9 @@
 
 import asyncio
 import json
+import logging
 import struct
+import sys
 import time
 from collections.abc import Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -179,3 +181,15 @@ def test_at_home_the_browser_is_opened_and_no_host_is_started(headless: bool, mo
     run(come_and_go())
     assert asked == ([] if headless else ["http://localhost:8765"])
     assert client._engine is None
+
+
+def test_requests_are_not_logged(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    access = logging.getLogger("uvicorn.access")
+    monkeypatch.setattr(access, "disabled", False)
+    monkeypatch.setattr(access, "handlers", [logging.StreamHandler(sys.stdout)])
+    monkeypatch.setattr(access, "level", logging.INFO)
+    access.info("127.0.0.1 GET /?task=secret")
+    assert "secret" in capsys.readouterr().out, "what it would do"
+    logs.no_requests()
+    access.info("127.0.0.1 GET /?task=secret")
+    assert capsys.readouterr() == ("", "")
