@@ -1,14 +1,16 @@
 # One machine: docker build -t playground . && docker run -p 8501:8501 playground      More: docs/hosting.md
 FROM python:3.12-slim
 
-ENV PYTHONUNBUFFERED=1 PIP_NO_CACHE_DIR=1 OMP_NUM_THREADS=1 PLAYGROUND_PRESET=public
+ENV PYTHONUNBUFFERED=1 PIP_NO_CACHE_DIR=1 OMP_NUM_THREADS=1 PLAYGROUND_PRESET=public \
+    PLAYGROUND_RUNS_URL=sqlite:////home/playground/data/runs.db PLAYGROUND_STORE=/home/playground/data/files
 
-RUN useradd --create-home --uid 10001 playground
+# The app is read alone; kept runs and uploads go to a folder of their own, which a volume can keep.
+RUN useradd --create-home --uid 10001 playground && install -d -o playground -g playground /home/playground/data
 WORKDIR /home/playground/app
 COPY requirements.txt .
 # The CPU build of torch comes from PyTorch's own index: a tenth of the size of the one with CUDA.
 RUN pip install --index-url https://download.pytorch.org/whl/cpu torch==2.13.0 && pip install -r requirements.txt
-COPY --chown=playground . .
+COPY . .
 RUN python -m compileall -q playground app_pages
 
 USER playground
