@@ -1,6 +1,7 @@
 """The layers as a row of cards, each edited in place, with its shape and parameter count."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import repeat
 from typing import Any
 
 import streamlit as st
@@ -117,16 +118,16 @@ def layer_options(
     if layer.entry.holds:
         _inside(index, layer)
     params = [param for param in layer.entry.params if vertical or param.name != layer.entry.size]
-    columns = st.columns(2, gap="small") if vertical else [st.container()]
-    for place, param in enumerate(params):
+    places = _places(vertical)
+    for param in params:
 
         def set_argument(old: Experiment, value: Any, name: str = param.name) -> Experiment:
             return replaced(old, index, old.layers[index].set(**{name: value}))
 
-        with columns[place % len(columns)]:
+        with next(places):
             param_control(param, layer[param.name], f"layer-{index}-{param.name}", set_argument)
     if layer.entry.has_weights:
-        with columns[len(params) % len(columns)]:
+        with next(places):
             _beginning(index, layer)
     back, forth = ("Up", "Down") if vertical else ("Left", "Right")
     arrows = ("upward", "downward") if vertical else ("back", "forward")
@@ -136,6 +137,14 @@ def layer_options(
             _act(index, label, f":material/arrow_{arrow}:", act, _moved(index, to), to if possible else index, possible)
         _act(index, "Duplicate", ":material/content_copy:", act, _doubled(index), index + 1, True)
         _act(index, "Remove", ":material/delete:", act, _removed(index), max(0, index - 1), count > 1)
+
+
+def _places(paired: bool) -> Iterator[Any]:
+    """Where the options go, one after the other: in pairs, row by row, so that a narrow screen keeps their order."""
+    if not paired:
+        yield from repeat(st.container())
+    while True:
+        yield from st.columns(2, gap="small")
 
 
 def _act(index: int, label: str, icon: str, act: Act, make: Change, chosen: int, possible: bool) -> None:
