@@ -45,6 +45,7 @@ def common(experiment: Experiment, epochs: int) -> dict[str, Any]:
         "reports": reports,
         "parameters": f"{sum(report.parameters for report in reports):,}",
         "seed": experiment.seed,
+        "engine": training.engine,
         "epochs": epochs,
         "batch_size": training.batch_size,
         "shuffle": training.shuffle,

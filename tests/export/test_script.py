@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from playground.catalog import DATASETS, FEATURES, INITS, LAYERS, LOSSES, OPTIMIZERS, SCHEDULERS
-from playground.export import to_script
+from playground.export import to_notebook, to_script
 from playground.models import resolve
 from playground.spec import TRAINING, Experiment, every_layer
 
@@ -98,6 +98,14 @@ def test_only_what_is_used_appears():
     everything = to_script(EXPERIMENTS["everything"])
     for word in ("copy", "penalty", "autocast", "clip_grad"):
         assert word in everything, word
+
+
+def test_only_what_is_true_is_said_of_a_run_of_numpy():
+    for write in (to_script, to_notebook):
+        assert "of a run whose settings" in write(small())
+        of_numpy = write(small(training={"engine": "numpy"}))
+        assert "for rounding, and those" in of_numpy
+        assert "of a run whose settings" not in of_numpy
 
 
 def test_epochs_can_be_those_that_were_seen():
