@@ -27,7 +27,7 @@ ENGINES = {"torch": "PyTorch", "numpy": "NumPy from scratch"}
 ANSWERS = {"labels": "its target", "inputs": "its input again"}
 """`DataSpec.target` in words."""
 WHY_NUMPY = (
-    "On small networks NumPy does about four times the steps, and a bare step is some ten times faster: 99 % of "
+    "On small networks NumPy does about five times the steps, and a bare step is some ten times faster: 99 % of "
     "PyTorch's eager step on a tiny net is dispatch, not arithmetic. The curve is the same to float32 rounding. "
     "The code below stays PyTorch's."
 )

@@ -22,7 +22,7 @@ POLL_SECONDS = 1.0
 """Between two looks at a job: Plotly draws no more often than once a second."""
 WHY = (
     "On the small networks a bare training step is some ten times faster in NumPy; a whole run, with its batches, "
-    "evaluations and curves, about four times. Not because its arithmetic is faster: a step of "
+    "evaluations and curves, about five times. Not because its arithmetic is faster: a step of "
     "2-8-8-1 on ten samples takes a compiled loop less than a microsecond. 99 % of PyTorch's eager step on a tiny "
     "net is dispatch: choosing a kernel, recording the graph, walking it back, about 130 operations per step. "
     "That price is paid per operation, not per number, so it fades as batches and layers grow, and an accelerator "
