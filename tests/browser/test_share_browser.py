@@ -94,7 +94,8 @@ def test_a_kept_run_survives_a_reload_and_opens_again_and_is_nobody_elses(visit)
     cookie = "document.cookie.includes('playground_visitor=')"
     page.wait_for_function(cookie)
     page.get_by_role("link", name="Runs", exact=True).click()
-    title = page.get_by_text("circle · Linear 4, Tanh, Linear 2, Tanh, Linear 1 · Adam 0.03").first
+    title = page.get_by_text("circle · Linear 4, Tanh, Linear 2, Tanh, Linear 1 · Adam 0.03")
+    title = title.filter(visible=True).first  # the table holds it too, in cells that nobody sees
     title.wait_for()
     page.locator(".js-plotly-plot").wait_for()
     page.goto(page.url.removesuffix("runs"))  # a new session, known by its cookie
@@ -120,7 +121,7 @@ def test_pinned_curves_are_kept(visit):
     page.locator(f"{LIVE} button", has_text="pin").click()
     page.get_by_text("Kept. The page Runs").wait_for()
     page.get_by_role("link", name="Runs", exact=True).click()
-    page.get_by_text("XOR · Linear 4").first.wait_for()
+    page.get_by_text("XOR · Linear 4").filter(visible=True).first.wait_for()
 
     page.get_by_test_id("stTopNav").get_by_role("link", name="Train").click()
     page.wait_for_selector(f"{LIVE}[data-pinned='pinned']")  # the view is built anew, what was chosen in it stays
