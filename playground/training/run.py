@@ -35,8 +35,6 @@ EVALUATION_STEPS = 25
 """Least number of steps between two evaluations, so that they cost a few per cent at most."""
 EVALUATION_SHARE = 0.03
 """Of the work of a run that goes into evaluations; where steps are dear, these come after several epochs."""
-EVALUATION_GROWTH = 4
-"""A run is evaluated more often while it is young: at least once in every such part of its steps."""
 STEP_WORK = 1_000_000
 """Multiply-adds that would take as long as what a step does besides: calls, gradients to zero, the optimizer."""
 
@@ -402,11 +400,14 @@ class Run:
             self.status, self.message = "finished", f"All {training.epochs:,} epochs are done."
 
     def _evaluation_due(self) -> bool:
-        """By the work alone, never by the clock: the same experiment is evaluated at the same steps."""
+        """By the work alone, never by the clock: the same experiment is evaluated at the same steps.
+
+        A run that is young is evaluated more often than its share allows, each time after twice as many steps.
+        """
         samples, batch = len(self.x_train) + len(self.x_val), min(self.batches.size, len(self.x_train))
         step = 3 * batch * self.sample_work + STEP_WORK  # forward, and twice that backward
         dear = samples * self.sample_work / (EVALUATION_SHARE * step)
-        gap = max(EVALUATION_STEPS, min(dear, self._evaluated_at // EVALUATION_GROWTH))
+        gap = max(EVALUATION_STEPS, min(dear, self._evaluated_at))
         return self.step - self._evaluated_at >= gap
 
     def _look(self, recorded: bool = True) -> dict[str, dict[str, float | None]]:
