@@ -21,6 +21,8 @@ LEASE = 3.0
 """How long a run computes after somebody last looked at it."""
 KEEP_EVERY, KEEP_SHARE = 2.0, 0.02
 """A playing run's state is kept so often, and takes no more than this share of the time."""
+MOST_STATE = 192 * 2**20
+"""Bytes of a state that can leave this process; LBFGS remembers a hundred gradients."""
 DRAW_EVERY, DRAW_SHARE, DRAW_AT_LEAST = 0.09, 0.05, 2.0
 """Between two pictures: at least this, and no more than this share of the time; but one each 2 s."""
 HEAVY_SHARE = 0.025
@@ -55,6 +57,10 @@ class Meter:
             return None
         (start, first), (end, last) = self._seen[0], self._seen[-1]
         return round((last - first) / (end - start), 2) if end > start else None
+
+
+class TooLarge(ValueError):
+    """A state that does not fit into a frame."""
 
 
 class Guest:
@@ -325,15 +331,27 @@ class Guest:
             return None
         try:
             return self.state(now)
+        except TooLarge:
+            return None
         except Exception as error:
             self.fail(error)
             return None
 
     def state(self, now: float) -> bytes:
+        """Everything needed to open the run again where it is.
+
+        Raises:
+            TooLarge: more than can be sent; one sentence.
+        """
         start = time.thread_time()
         state = self.run.state()
         self._kept_as, self._kept_at = (self.run.step, self._changes), now
         self._keep_cost = time.thread_time() - start
+        if len(state) > MOST_STATE:
+            raise TooLarge(
+                f"The run and its optimizer hold {len(state):,} bytes; the most that is kept is {MOST_STATE:,}. Take a "
+                "smaller network, or an optimizer that remembers less."
+            )
         return state
 
 

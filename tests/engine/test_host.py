@@ -237,3 +237,13 @@ def test_the_meter() -> None:
     for second in range(4):
         meter.see(second, second)
     assert meter.rate == 1.0
+
+
+def test_a_state_too_large_to_be_sent_is_refused_and_disturbs_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    guest = Guest("a", Run(Experiment()), 0, now=0.0)
+    guest.run.advance(steps=1)
+    monkeypatch.setattr("playground.engine.guest.MOST_STATE", 1000)
+    assert guest.kept(10.0) is None
+    assert guest.failed is None
+    with pytest.raises(ValueError, match=r"hold [\d,]+ bytes; the most that is kept is 1,000. Take a smaller network"):
+        guest.state(20.0)
