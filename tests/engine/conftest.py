@@ -29,7 +29,7 @@ def handle(engine: Engine) -> Iterator[Handle]:
 
 @pytest.fixture(scope="session")
 def until() -> Callable[..., None]:
-    def wait(condition: Callable[[], object], seconds: float = 10.0) -> None:
+    def wait(condition: Callable[[], object], seconds: float = 60.0) -> None:
         end = time.monotonic() + seconds
         while not condition():
             assert time.monotonic() < end, f"not within {seconds} s"

@@ -46,7 +46,7 @@ class Carrier:
             frames.append((frame[0], list(split_parts(frame[0]["parts"], frame[1]))))
         return frames
 
-    def answer(self, id: int, seconds: float = 10.0) -> tuple[dict, dict[str, bytes]]:
+    def answer(self, id: int, seconds: float = 60.0) -> tuple[dict, dict[str, bytes]]:
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             for header, parts in self.frames():
