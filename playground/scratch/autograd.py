@@ -67,6 +67,7 @@ def _pair(function: Callable[..., Array], rule: Callable[..., tuple[Any, Any]]) 
     """A function of two, with broadcasting, and the same with both swapped; `rule(g, a, b, y)` gives both gradients."""
 
     def apply(input: Any, other: Any) -> Tensor:
+        """Number by number, with broadcasting; each gets its own gradient."""
         a, b = _tensor(input, other), _tensor(other, input)
         y = function(a.data, b.data)
         return _made(y, (a, b), lambda g: rule(g, a.data, b.data, y))
