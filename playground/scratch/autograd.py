@@ -19,8 +19,7 @@ import numpy as np
 
 Array = np.ndarray
 Rule = Callable[[Array], tuple[Any, ...]]
-_births = itertools.count()
-_thread = threading.local()
+_births, _thread = itertools.count(), threading.local()
 
 
 @contextlib.contextmanager
