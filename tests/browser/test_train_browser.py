@@ -31,7 +31,19 @@ def wait_for(page, condition, seconds=60.0):
 def opened(visit, path="", **how):
     page = visit(path, **how)
     wait_for(page, lambda now: now["status"] == "ready")
+    at_rest(page)
     return page
+
+
+def at_rest(page, seconds=0.4):
+    """Wait until no script has run for a while: the page that shows a new status is drawn once more, whole."""
+    since = time.monotonic()
+    end = since + 60
+    while time.monotonic() - since < seconds:
+        assert time.monotonic() < end, "scripts run and run"
+        if page.get_by_test_id("stApp").get_attribute("data-test-script-state") != "notRunning":
+            since = time.monotonic()
+        page.wait_for_timeout(30)
 
 
 def click(page, key):
