@@ -10,11 +10,11 @@ from playground.ui import address, panels, session
 from playground.ui.batch import WHICH, batch_panel
 from playground.ui.code import code_of
 from playground.ui.frame import style
-from playground.ui.health import advice_line, health_panel
+from playground.ui.health import health_panel
 from playground.ui.layers import layer_cards
 from playground.ui.lessons import lesson_panel
 from playground.ui.live import live_code
-from playground.ui.player import SPEEDS, live_picture, player_controls
+from playground.ui.player import PANELS, SPEEDS, player
 from playground.ui.resume import come_back, leave_word
 from playground.ui.runs import keep_finished, tell_of_keeping
 from playground.ui.save import save_menu
@@ -30,7 +30,7 @@ def _forms() -> Iterable[str]:
 
 SHOWN = (
     address.choice("speed", session.SPEED, "full speed", SPEEDS),
-    address.opened("open", ("time", "health", "batch", "code")),
+    address.opened("open", PANELS),
     address.choice("form", "code-form", "script", _forms),
     address.choice("which", "batch-which", "next", WHICH),
     address.whole("tensor", "health-tensor", 0, 0, 4 * LIMITS.max_layers),
@@ -55,11 +55,10 @@ findings = session.open_findings()
 left, right = st.columns([21, 79], gap="small")
 with right, st.container(gap="xsmall"):
     lesson_panel()
-    player_controls(blocked=any(finding.fatal for finding in findings))
+    buttons = st.container()
     panels.learning_bar(experiment)
     session.show_problems(findings)
-    live_picture()
-    advice_line()
+    player(buttons, blocked=any(finding.fatal for finding in findings))
     layer_cards(experiment)
     with st.container(gap="xsmall", key="panels"):
         timeline_panel()

@@ -246,7 +246,7 @@ class Session:
             self.pictures += 1
             self.count["pictures"] += 1
             self.sizes.append(len(data))
-        if header["status"] == "playing" and header.get("stream") and (not self.follower or self.follower.done()):
+        if header.get("stream") and (not self.follower or self.follower.done()):
             self.follower = asyncio.create_task(self.follow(header["stream"]))
 
     async def follow(self, token: str) -> None:

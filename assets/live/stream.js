@@ -2,13 +2,13 @@
 
 const PICTURES = "application/x-playground-pictures";
 const STILL_MS = 250;
+const AGAIN_MS = 1000;
 const FAILURES = 2; // in a row, after which the page is asked to send its pictures itself
 
-/** Follows the stream of a playing run, and leaves it when the run stands still or nobody can see it. */
+/** Follows the stream that the page names, and leaves it when the page names none or nobody can see it. */
 function followStream(view) {
-  const { stream, status } = view.header;
-  const wanted = stream && status === "playing" && !document.hidden ? stream : null;
-  if (wanted === view.streaming?.token) return;
+  const wanted = view.header.stream && !document.hidden ? view.header.stream : null;
+  if (wanted && wanted === view.streaming?.token && !view.streaming.ended) return;
   view.streaming?.control.abort();
   view.streaming = wanted ? { token: wanted, control: new AbortController() } : null;
   if (wanted) readStream(view, view.streaming);
@@ -39,10 +39,11 @@ async function readStream(view, streaming) {
     if (streaming.control.signal.aborted) return;
   }
   if (view.streaming !== streaming) return;
-  if (view.header.status !== "playing") return; // it has ended with its run
-  view.streaming = null; // the next picture of the page opens another one
+  streaming.ended = true;
+  if (pictures && view.header.status !== "playing") return; // with its run
   view.streamFailures = pictures ? 0 : (view.streamFailures ?? 0) + 1;
   if (view.streamFailures >= FAILURES) send(view, "stream", { what: "no stream" });
+  else setTimeout(() => view.streaming === streaming && view.root.isConnected && followStream(view), AGAIN_MS);
 }
 
 function showStreamed(view, picture, streaming) {

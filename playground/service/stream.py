@@ -56,8 +56,8 @@ async def pictures(handle: Handle) -> AsyncIterator[bytes]:
                 seen = snapshot.seq
                 data = shrink(snapshot)
                 yield struct.pack("<I", len(data)) + data
-                if snapshot.header["status"] not in MOVING:
-                    return
+            if snapshot.header["status"] not in MOVING and not handle.playing:
+                return
             try:
                 await asyncio.wait_for(news.wait(), PULSE)
             except TimeoutError:

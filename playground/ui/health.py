@@ -8,7 +8,7 @@ import streamlit as st
 
 from playground.advice import DEAD, LARGE_UPDATE, SATURATED, SMALL_UPDATE, Advice, advise, remarks
 from playground.spec import Experiment
-from playground.ui.session import change, handle
+from playground.ui.session import change, engine, handle
 from playground.ui.session import experiment as present
 from playground.ui.teaching import controls
 from playground.ui.ticking import ticking
@@ -23,7 +23,7 @@ WAITING = "The training host is starting; the numbers come with it."
 
 def advice_line() -> None:
     """The most urgent advice, if there is any, with the button that tries the cure."""
-    ticking(_advice, ADVICE_SECONDS if handle().playing else None)
+    ticking(_advice, max(ADVICE_SECONDS, 6 * engine().pace) if handle().playing else None)
 
 
 def _advice() -> None:

@@ -1,23 +1,39 @@
-"""Play, pause, step: the controls of a run, and the fragment that keeps its picture moving."""
+"""Play, pause, step: the controls of a run, its picture, and the fragments that keep both up to date."""
 
 import time
-from typing import Any
+from typing import Any, NamedTuple
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
-from playground.engine import Snapshot
+from playground.ui.health import advice_line
+from playground.ui.lessons import LESSON
 from playground.ui.live import live_view
 from playground.ui.points import draw_points, own_points
-from playground.ui.runs import keep_button, keep_present
-from playground.ui.session import MISTAKE, SPEED, change, engine, handle, is_tick, on_click
+from playground.ui.runs import NEWS, keep_button, keep_present
+from playground.ui.session import (
+    ANSWERING,
+    MISTAKE,
+    SPEED,
+    change,
+    current,
+    engine,
+    handle,
+    is_part,
+    is_tick,
+    on_click,
+)
 from playground.ui.teaching import controls, locked
+from playground.ui.ticking import ticking
 from playground.ui.where import device_choice
 
 SPEEDS: dict[str, float | None] = {"1 step/s": 1.0, "10 steps/s": 10.0, "100 steps/s": 100.0, "full speed": None}
 POLL_SECONDS = 0.09
-"""Between two pictures of a playing run; a tick waits for news, so that a crowd's are further apart."""
-STREAM_SECONDS = 1.0
-"""Between two looks at a run whose pictures come by a stream: the text under them."""
+"""Between two pictures of a playing run without a stream, where a crowd does not ask for more."""
+PATIENCE = 0.25
+"""How long such a tick waits for news; a click on a button waits for the tick."""
+LINE_SECONDS, LINE_PACES = 1.0, 3.0
+"""Between two of the texts under the picture: seconds, and pictures of a crowd; it is for those who read or listen."""
 NO_STREAM = "no stream"
 """Set where the browser could not read the stream: pictures come by reruns then."""
 WAIT_SECONDS = 0.5
@@ -25,18 +41,60 @@ WAIT_SECONDS = 0.5
 REST_SECONDS = 0.02
 """A fragment that ends at once after drawing loses its own frames when it is slower than its timer."""
 WAITING = ("starting", "reviving", "waiting")
-SAID = "said"
-SHOWN_PLAYING = "shown playing"
-"""Whether the button says Pause: a run may end by itself while the page is being drawn."""
+SEEN = "seen"
 WHOLE_PAGE = "whole page"
 """Set where something done in the picture concerns the page around it."""
-RUNS = "runs"
+PANELS = ("time", "health", "batch", "code")
+"""Keys of the panels that show, while they are open, what the run does."""
 
 
-def player_controls(blocked: bool) -> None:
-    """The row of buttons; `blocked` while the experiment cannot be trained."""
+class Mode(NamedTuple):
+    """What the buttons and the clocks of a page are drawn for; a run may get into another by itself."""
+
+    waiting: bool
+    playing: bool
+
+
+def player(buttons: DeltaGenerator, blocked: bool) -> None:
+    """The row of buttons, the picture and the advice; a click on a button draws no more: a class clicks often.
+
+    Args:
+        buttons: where the row is to be, above what stands between it and the picture.
+        blocked: whether the experiment cannot be trained as it is.
+    """
+
+    def draw() -> None:
+        if is_part() and (_page_follows() or _said_elsewhere() != said):
+            st.rerun()
+        mode = _mode()
+        with buttons:
+            _controls(blocked, mode)
+        if st.session_state.get(MISTAKE):
+            st.rerun()  # it is said above the picture
+        _live_picture(mode)
+        advice_line()
+
+    st.fragment(draw, key=ANSWERING)()
+    said = _said_elsewhere()
+
+
+def _page_follows() -> bool:
+    """Whether something else on the page shows what the run does."""
+    return LESSON in st.query_params or any(st.session_state.get(panel) for panel in PANELS)
+
+
+def _said_elsewhere() -> tuple[Any, ...]:
+    """What a click on one of the buttons may change in the rest of the page and in the address."""
+    return current(), st.session_state.get(SPEED), st.session_state.get(MISTAKE), st.session_state.get(NEWS)
+
+
+def _mode() -> Mode:
     run = handle()
-    playing = st.session_state[SHOWN_PLAYING] = run.playing
+    return Mode(run.snapshot.header["status"] in WAITING, run.playing)
+
+
+def _controls(blocked: bool, mode: Mode) -> None:
+    run, playing = handle(), mode.playing
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="player"):
         st.button(
             "Pause" if playing else "Play",
@@ -101,49 +159,54 @@ def _toggle() -> None:
         run.play()
 
 
-def live_picture() -> None:
-    """The moving picture; it asks for news while the run plays, and not otherwise."""
-    run = handle()
-    status = run.snapshot.header["status"]
-    playing = STREAM_SECONDS if _streaming() else POLL_SECONDS
-    interval = WAIT_SECONDS if status in WAITING else playing if st.session_state[SHOWN_PLAYING] else None
+def _live_picture(mode: Mode) -> None:
+    """The moving picture, and the line under it, which a crowd gets less often.
 
-    def draw() -> None:
-        _draw(interval is not None)
+    They ask for news while the run plays or waits, and not otherwise; a picture that comes by a stream never asks.
+    """
+    pace = engine().pace
 
-    # A tick of the old timer that comes just after a full run would start a new script runner, and Streamlit drops what
-    # it has not yet sent of the run before: the changed widgets. Under a new name, the old ticks are ignored.
-    draw.__qualname__ = f"live_picture.{_next_number()}"
-    st.fragment(draw, run_every=interval)()
+    def moving() -> None:
+        if is_tick():  # the browser has the page: what has waited for it may start
+            engine().start()
+        _draw(patience=PATIENCE)
+        _leave(mode)
+        time.sleep(REST_SECONDS)
 
+    def moving_line() -> None:
+        _draw_line()
+        _leave(mode)
 
-def _next_number() -> int:
-    st.session_state[RUNS] = st.session_state.get(RUNS, 0) + 1
-    return st.session_state[RUNS]
-
-
-def _draw(polling: bool) -> None:
-    run = handle()
-    if polling and is_tick():  # the browser has the page: what has waited for it may start
-        engine().start()
-    seen = st.session_state.get("seen", -1)
-    streaming = run.playing and _streaming()
-    if streaming:
-        snapshot = run.poll()
-        snapshot = snapshot.but(stream=run.token)
+    if mode.waiting:
+        ticking(moving, WAIT_SECONDS)
+        _draw_line()
+    elif mode.playing:
+        ticking(*((_draw, None) if _streaming() else (moving, max(POLL_SECONDS, pace))))
+        ticking(moving_line, max(LINE_SECONDS, LINE_PACES * pace))
     else:
-        patience = max(0.5, 1.5 * engine().pace)
-        snapshot = run.poll(newer_than=seen if polling else -1, timeout=patience if polling else 0.0)
-    st.session_state["seen"] = snapshot.seq
+        ticking(_draw, None)
+        _draw_line()
+
+
+def _leave(mode: Mode) -> None:
+    """Draw the page anew, with other buttons and clocks, if the run is no longer in this mode by itself."""
+    if _mode() != mode:
+        st.rerun()
+
+
+def _draw(patience: float = 0.0) -> None:
+    run = handle()
+    snapshot = run.poll(newer_than=st.session_state.get(SEEN, -1) if patience else -1, timeout=patience)
+    st.session_state[SEEN] = snapshot.seq
+    if run.playing and _streaming():
+        snapshot = snapshot.but(stream=run.token)
     live_view(snapshot.data, key="live", on_touch=touched)
-    st.caption(_said(snapshot), width="stretch")
-    status = snapshot.header["status"]
     if st.session_state.pop(WHOLE_PAGE, False):
         st.rerun()
-    if polling and not run.playing and status not in WAITING:
-        st.rerun()
-    if polling:
-        time.sleep(REST_SECONDS)
+
+
+def _draw_line() -> None:
+    st.caption(status_text(handle().poll().header), width="stretch")
 
 
 def touched(messages: list[dict[str, Any]]) -> None:
@@ -204,16 +267,6 @@ def _number(value: Any) -> float:
     if isinstance(value, int | float) and abs(value) < 1e300:
         return float(value)
     raise ValueError(f"The picture sent {str(value)[:40]!r} where a number belongs; type a number such as 0.5.")
-
-
-def _said(snapshot: Snapshot) -> str:
-    """The numbers as plain text: new words at most once a second while the run plays, for those who listen."""
-    words, when = st.session_state.get(SAID, ("", 0.0))
-    now = time.monotonic()
-    if snapshot.header["status"] != "playing" or now - when >= 1 or not words:
-        words = status_text(snapshot.header)
-        st.session_state[SAID] = (words, now)
-    return words
 
 
 def status_text(header: dict) -> str:

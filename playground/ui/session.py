@@ -6,12 +6,15 @@ and says why.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from functools import partial
 from typing import Any, Literal
 
 import streamlit as st
+from streamlit.errors import StreamlitAPIException
 from streamlit.runtime.scriptrunner import get_script_run_ctx
+from streamlit.runtime.scriptrunner_utils.script_run_context import ScriptRunContext
 
 from playground.engine import Engine, Handle, the_engine
 from playground.fit import Finding, findings, fitted
@@ -25,6 +28,8 @@ MISTAKE = "mistake"
 SHOWN = "shown"
 PAGE = "page"
 CLICKED = "clicked"
+ANSWERING = "answering"
+"""Key of the part of a page that is drawn alone after a click on one of its buttons."""
 REPLACED = "replaced"
 DRAFTING, BEHIND = "drafting", "behind"
 GONE = "What you have just changed was removed at the same moment, so nothing else was changed."
@@ -221,21 +226,36 @@ def on_change(key: str, make: Make) -> Literal["rerun"]:
 
 
 def is_tick() -> bool:
-    """Whether a part of the page is drawn by the clock, and not the whole page."""
+    """Whether a part of the page is drawn by the clock, and not the whole page or what answers to its own buttons."""
+    context = get_script_run_ctx()
+    if context is None or not context.fragment_ids_this_run:
+        return False
+    return set(context.fragment_ids_this_run).isdisjoint(_answering(context))
+
+
+def is_part() -> bool:
+    """Whether only a part of the page is drawn."""
     context = get_script_run_ctx()
     return context is not None and bool(context.fragment_ids_this_run)
+
+
+def _answering(context: ScriptRunContext) -> Iterable[str]:
+    """The names that Streamlit gives the part `ANSWERING`; none before it was first drawn."""
+    with suppress(StreamlitAPIException):
+        return context.fragment_storage.resolve_target(ANSWERING)
+    return ()
 
 
 def on_click(action: Callable[..., None]) -> Callable[..., None]:
     """For a button's `on_click`: `action`, once per click.
 
-    A tick of the live picture that leaves the browser between the click and its message carries the click too; the full
-    run that the click asks for follows, and it is the one that counts.
+    A tick of the live picture that leaves the browser between the click and its message carries the click too; the run
+    that the click asks for follows, and it is the one that counts.
     """
 
     def clicked(*args: Any) -> None:
         if not is_tick():
-            st.session_state[CLICKED] = True
+            st.session_state[CLICKED] = not is_part()
             action(*args)
 
     return clicked

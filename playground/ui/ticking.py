@@ -10,8 +10,8 @@ TICKING = "ticking"
 def ticking(draw: Callable[[], None], seconds: float | None) -> None:
     """Draw a part of the page now, and every so many seconds; None is now alone.
 
-    Every full run of the page gives the part a new name: a tick of an old timer that comes just after the run is then
-    ignored, instead of replacing what the run has not yet sent.
+    Every full run of the page gives the part a new name. A tick of an old timer that comes just after the run would
+    start a new script runner, and Streamlit drops what it has not yet sent of the run before: the changed widgets.
     """
     number = st.session_state[TICKING] = st.session_state.get(TICKING, 0) + 1
 

@@ -6,7 +6,7 @@ import urllib.request
 
 import pytest
 from browser_server import ROOT, serving
-from test_train_browser import click, state, wait_for
+from test_train_browser import at_rest, click, state, wait_for
 
 
 @pytest.fixture(scope="module")
@@ -71,6 +71,52 @@ def test_where_streams_do_not_come_through_the_page_sends_its_pictures_itself(br
     now = wait_for(page, lambda now: int(now["seq"]) > int(before["seq"]) + 8)
     assert now["status"] == "playing"
     assert len(asked) == tried <= 3
+    page.context.close()
+
+
+def test_a_stream_that_breaks_is_opened_anew(browser, streaming):
+    page, asked = opened(browser, streaming)
+    page.route(
+        "**/playground/stream/*", lambda route: route.fulfill(status=502) if len(asked) == 1 else route.continue_()
+    )
+    click(page, "play")
+    wait_for(page, lambda now: len(asked) == 2 and int(now["step"]) > 50)
+    before, start = int(state(page)["seq"]), time.monotonic()
+    page.wait_for_timeout(2000)
+    assert (int(state(page)["seq"]) - before) / (time.monotonic() - start) > 2
+    assert len(asked) == 2
+    page.context.close()
+
+
+def test_a_run_that_is_played_before_there_is_a_host_moves_as_soon_as_there_is_one(browser, tmp_path):
+    with serving(ROOT / "streamlit_app.py", PLAYGROUND_RUNS_URL=f"sqlite:///{tmp_path}/runs.db") as (address, _):
+        page = browser.new_context(viewport={"width": 1280, "height": 800}).new_page()
+        page.goto(address)
+        page.locator(".st-key-play button:visible").first.click()
+        wait_for(page, lambda now: int(now["step"]) > 20)
+        before, start = int(state(page)["seq"]), time.monotonic()
+        page.wait_for_timeout(2000)
+        assert (int(state(page)["seq"]) - before) / (time.monotonic() - start) > 2
+        page.context.close()
+
+
+def test_a_click_of_the_player_draws_its_part_of_the_page_alone(browser, streaming):
+    page = browser.new_context(viewport={"width": 1280, "height": 800}).new_page()
+    frames: list[int] = []
+    page.on("websocket", lambda socket: socket.on("framereceived", lambda data: frames.append(len(data))))
+    page.goto(streaming)
+    wait_for(page, lambda now: now["status"] == "ready")
+    at_rest(page)
+
+    def sent_for(key: str, step: str) -> int:
+        before = len(frames)
+        click(page, key)
+        wait_for(page, lambda now: now["step"] == step)
+        at_rest(page)
+        return len(frames) - before
+
+    part, whole = sent_for("step", "1"), sent_for("new-weights", "0")
+    assert 0 < part < whole / 3
     page.context.close()
 
 
