@@ -182,7 +182,6 @@ def watching(stage: Stage) -> list[Row]:
         page.page.wait_for_timeout(4000)
         memory = [memory_now(stage, page)]
         page.wire, start = 0, time.monotonic()
-        page.packed.clear()
         streamed = -page.streamed()
         while (time.monotonic() - start) < plan.watch_seconds:
             seen = page.watch(plan.heap_every)
