@@ -1,6 +1,7 @@
 """Play, pause, step: the controls of a run, its picture, and the fragments that keep both up to date."""
 
 import time
+from itertools import count
 from typing import Any, NamedTuple
 
 import streamlit as st
@@ -164,10 +165,10 @@ def _live_picture(mode: Mode) -> None:
 
     They ask for news while the run plays or waits, and not otherwise; a picture that comes by a stream never asks.
     """
-    pace = engine().pace
+    pace, ticks = engine().pace, count()
 
     def moving() -> None:
-        if is_tick():  # the browser has the page: what has waited for it may start
+        if is_tick() and next(ticks):  # the second tick: the browser has drawn the page; what has waited may start
             engine().start()
         _draw(patience=PATIENCE)
         _leave(mode)

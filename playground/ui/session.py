@@ -36,8 +36,8 @@ GONE = "What you have just changed was removed at the same moment, so nothing el
 LATE_SECONDS = 5.0
 """How late a message of the browser may come; within it, the address before the last one was not typed."""
 SPEED = "speed"
-FIRST_PAGE = 2.0
-"""Seconds that the first page gets before torch is imported beside it; its first tick ends them."""
+FIRST_PAGE = 4.0
+"""Seconds that the first page gets, at most, before torch is imported beside it; its ticks end them."""
 
 Change = Callable[[Experiment], Experiment]
 Make = Callable[[Experiment, Any], Experiment]
