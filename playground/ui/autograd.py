@@ -113,9 +113,12 @@ def _change_depth(field: str, value: Any) -> None:
 
 
 def _setting(key: str, field: str) -> Callable[[], None]:
+    """For a widget that sets one field; where it shows another graph, the walk begins anew there."""
+
     def changed() -> None:
         if st.session_state[key] is not None:
-            _change(**{field: st.session_state[key]})
+            anew = {"step": None, "node": None} if field in ("view", "detail") else {}
+            _change(**{field: st.session_state[key]}, **anew)
 
     return changed
 

@@ -125,6 +125,12 @@ def test_where_the_visitor_stands_is_in_the_address(open_page):
     assert (said(app, "step"), said(app, "node")) == ("2", "0")
 
 
+def test_a_walk_begins_anew_in_another_graph(open_page):
+    app = open_page(preset="square", step="2", node="0")
+    app.segmented_control(key="autograd-view").set_value("network").run()
+    assert (graph(app)["step"], graph(app)["node"]) == (None, None)
+
+
 @pytest.mark.parametrize("key", ["twice", "accumulate", "second"])
 def test_experiments(open_page, key):
     app = open_page(view="experiments")
