@@ -11,8 +11,8 @@ from playground.training import metrics
 if TYPE_CHECKING:
     from playground.training.run import Run
 
-MAX_ROWS, MAX_BATCH_SHOWN, MAX_INPUTS, BINS = 24, 32, 12, 16
-"""Samples shown of the set and of a batch; inputs whose mean is shown; bars of a histogram."""
+MAX_ROWS, MAX_POINTS, MAX_BATCH_SHOWN, MAX_INPUTS, BINS = 24, 500, 32, 12, 16
+"""Samples shown of the set, as rows and as points, and of a batch; inputs whose mean is shown; bars of a histogram."""
 
 
 def samples(run: "Run", batch: list[dict[str, Any]]) -> dict[str, Any]:
@@ -21,6 +21,7 @@ def samples(run: "Run", batch: list[dict[str, Any]]) -> dict[str, Any]:
     `kind`: 'picture', 'tokens', 'sequence', or 'row'; `names` of the classes; `counts`: {"train", "val"} of each class,
     or of each of `BINS` equal parts from `low` to `high` for a regression; `train` and `val`: how many samples;
     `samples`: {row, index, split, target, value}, evenly spread over the training part, then over the validation part;
+    `places`: [x, y, target, whether it trains] of a set in the plane, or of one input, whose target is y; else none;
     `inputs`: {name, mean, std} of raw inputs in training, and of the inputs as the network gets them in both parts;
     `batch`: rows as the question 'batch' gives them, with index, target and value.
     """
@@ -37,6 +38,7 @@ def samples(run: "Run", batch: list[dict[str, Any]]) -> dict[str, Any]:
             *(_sample(run, row, "train") for row in _spread(len(data.x_train), MAX_ROWS - MAX_ROWS // 3)),
             *(_sample(run, row, "val") for row in _spread(len(data.x_val), MAX_ROWS // 3)),
         ],
+        "places": _points(run),
         "inputs": _inputs(run),
         "batch": [{**_sample(run, row["row"], "train"), **_said(run, row)} for row in batch[:MAX_BATCH_SHOWN]],
     }
@@ -74,6 +76,20 @@ def _sample(run: "Run", row: int, split: str) -> dict[str, Any]:
     if not y.ndim:
         target = int(y) if run.experiment.data.classes else float(f"{y * data.y_std + data.y_mean:.5g}")
     return {"row": int(row), "index": int(index), "split": split, "target": target, "value": _value(run, raw)}
+
+
+def _points(run: "Run") -> list[list[float]]:
+    """The set as a picture: training and validation part in their true proportion."""
+    data, view = run.data, run.experiment.data.entry.view
+    if view not in ("plane", "line"):
+        return []
+    total, points = len(data.x_train) + len(data.x_val), []
+    for split in ("train", "val"):
+        raw, y = getattr(data, f"raw_{split}"), getattr(data, f"y_{split}") * data.y_std + data.y_mean
+        for row in _spread(len(raw), min(len(raw), -(-MAX_POINTS * len(raw) // max(total, MAX_POINTS)))):
+            place = raw[row] if view == "plane" else (raw[row][0], y[row])
+            points.append([*(float(f"{value:.3g}") for value in (*place, y[row])), float(split == "train")])
+    return points
 
 
 def _value(run: "Run", raw: np.ndarray) -> Any:

@@ -74,8 +74,14 @@ def _with(template: Template) -> Callable[[Experiment], Experiment]:
 def _samples(experiment: Experiment, facts: dict) -> None:
     left, right = st.columns([68, 32], gap="medium")
     with left:
-        st.html(html.samples(facts))
-        st.caption("Solid frames train, dashed ones validate. Every one is a sample as it stands in the set.")
+        rows = left
+        if facts["places"]:
+            picture, rows = st.columns(2, gap="small")
+            picture.image(html.points(facts), width="stretch")
+        rows.html(html.samples(facts))
+        rings = "Filled points and solid frames train, rings and dashed frames validate"
+        solid = rings if facts["places"] else "Solid frames train, dashed ones validate"
+        st.caption(f"{solid}. Every one is a sample as it stands in the set.")
     with right:
         st.markdown("**Class balance**" if facts["names"] else "**Targets**")
         st.html(html.balance(facts))

@@ -29,6 +29,8 @@ font-variant-numeric:tabular-nums}
 .dt-hist span{flex:1;display:flex;flex-direction:column;justify-content:flex-end;height:100%}
 .dt-hist i{display:block}
 </style>"""
+SIDE, EDGE = 320, 14
+"""Units of the picture of a set, and of its margin."""
 WIDE = {"picture": "84px", "row": "150px", "sequence": "150px", "tokens": "170px"}
 
 
@@ -57,6 +59,28 @@ def samples(facts: dict[str, Any]) -> str:
         for one in facts["samples"]
     ]
     return _grid(facts, cells)
+
+
+def points(facts: dict[str, Any]) -> str:
+    """The set as a picture, as SVG: what trains is filled, what validates is a ring."""
+    across, up = ([point[axis] for point in facts["places"]] for axis in (0, 1))
+
+    def scaled(value: float, values: Sequence[float]) -> float:
+        low, high = min(values), max(values)
+        return EDGE + (SIDE - 2 * EDGE) * ((value - low) / (high - low) if high > low else 0.5)
+
+    drawn = []
+    for x, y, target, trains in facts["places"]:
+        paint = colour(facts, target)
+        drawn.append(
+            f'<circle cx="{scaled(x, across):.1f}" cy="{SIDE - scaled(y, up):.1f}" r="3" stroke="{paint}" '
+            f'stroke-width="1.2" fill="{paint if trains else "none"}"/>'
+        )
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {SIDE} {SIDE}" width="{SIDE}" height="{SIDE}">'
+        f'<rect x="1" y="1" width="{SIDE - 2}" height="{SIDE - 2}" fill="none" '
+        f'stroke="#888" stroke-opacity="0.4" rx="6"/>{"".join(drawn)}</svg>'
+    )
 
 
 def batch(facts: dict[str, Any]) -> str:

@@ -66,3 +66,24 @@ def test_inputs_that_are_their_own_target():
     assert facts["names"] == []
     assert facts["batch"][0]["target"] is None
     assert facts["batch"][0]["loss"] > 0
+
+
+@pytest.mark.parametrize("name", ["spiral", "sine", "iris"])
+def test_a_set_of_one_or_two_inputs_is_told_as_points(name):
+    run, facts = told(Experiment.starter(name))
+    data, view = run.data, run.experiment.data.entry.view
+    if view == "table":
+        assert facts["places"] == []
+        return
+    assert len(facts["places"]) == len(data.x_train) + len(data.x_val) <= 500
+    x, y, target, trains = facts["places"][0]
+    first = data.y_train[0] * data.y_std + data.y_mean
+    assert (x, target, trains) == (pytest.approx(data.raw_train[0][0], rel=1e-2), pytest.approx(first, rel=1e-2), 1)
+    assert y == pytest.approx(data.raw_train[0][1] if view == "plane" else first, rel=1e-2)
+    assert sum(place[3] for place in facts["places"]) == len(data.x_train)
+
+
+def test_of_a_large_set_no_more_points_are_told_than_can_be_seen():
+    _, facts = told(Experiment.starter("spiral").but(data={"name": "spiral", "args": {"n": 3000}}))
+    assert 490 <= len(facts["places"]) <= 510
+    assert len(json.dumps(facts)) < 30_000
