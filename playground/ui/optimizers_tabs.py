@@ -1,6 +1,7 @@
 """The further tabs of the Optimizers page: rates, basins, a network's loss, 3-D, NumPy beside torch, code and data."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import streamlit as st
@@ -9,7 +10,7 @@ from playground.engine.snapshot import unpack
 from playground.landscapes.landscape import FAR
 from playground.landscapes.network import SEED, STEPS, TOYS, NetworkSpec
 from playground.landscapes.spec import RaceSpec
-from playground.landscapes.worker import Job
+from playground.landscapes.worker import Job, Worker
 from playground.limits import LIMITS
 from playground.ui import address
 from playground.ui import optimizers_state as state
@@ -287,7 +288,7 @@ def code_tab(spec: RaceSpec) -> None:
         st.download_button("Script", script, "race.py", "text/x-python", icon=":material/code:", key="script")
         st.download_button(
             "All trails as CSV",
-            _csv,
+            partial(_csv, state.worker(), state.race()),  # what is asked for later has no session
             "race.csv",
             "text/csv",
             icon=":material/table:",
@@ -299,7 +300,7 @@ def code_tab(spec: RaceSpec) -> None:
     st.code(script, language="python", height=520)
 
 
-def _csv() -> bytes:
-    job = state.worker().submit("csv", state.race())
+def _csv(worker: Worker, race: RaceSpec) -> bytes:
+    job = worker.submit("csv", race)
     job.wait(120)
     return job.body if job.ok else (job.error or "The race took longer than two minutes.").encode()

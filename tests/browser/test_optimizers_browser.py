@@ -2,6 +2,7 @@
 
 import re
 import time
+from pathlib import Path
 
 import pytest
 
@@ -174,6 +175,16 @@ def test_a_racer_is_inspected_and_divergence_is_shown(race_page):
         page.keyboard.press("ArrowRight")
     page.wait_for_function(f"() => {VIEW}?.querySelector('.rc-board').innerText.includes('diverged')")
     page.get_by_test_id("stCaptionContainer").filter(has_text="diverged at step").first.wait_for()
+
+
+def test_the_trails_can_be_taken_along(race_page):
+    page = race_page()
+    page.get_by_role("tab", name="Code and data").click()
+    with page.expect_download() as told:
+        page.get_by_role("button", name="All trails as CSV").click()
+    rows = Path(told.value.path()).read_text("utf-8").splitlines()
+    assert rows[0].startswith("racer,step,")
+    assert len(rows) == 1 + 4 * 101
 
 
 @pytest.mark.parametrize(("width", "height", "scheme"), [(1280, 800, "dark"), (390, 844, "light")])
