@@ -17,7 +17,8 @@ used meanwhile; with a quarter of a core or more the row counts as disturbed.
 7. `streamlit run` to the whole page on screen (its last element is there, and the live view has drawn), against an
    app of one line with the same settings; Chromium is up already, each start has a fresh profile.
 8. `benchmarks.load_client` plays a class; one bare loop per core runs alone just before and after.
-9. Sizes come from the websocket, the heap from Chromium after a garbage collection.
+9. and 10. Sizes come from the websocket and the stream, the heap from Chromium after a garbage collection.
+11. The busiest host is killed; the time is that of the first picture of the run that plays again.
 """
 
 import argparse
@@ -141,6 +142,7 @@ WATCHED: dict[str, tuple[int, str, Callable[[Stage], list[Row]]]] = {
     "watch": (3, "pictures, frames, rebuilds, sizes, heap", watched.watching),
     "pause": (4, "click on Pause", watched.pausing),
     "change": (5, "a changed widget", watched.changing),
+    "kill": (11, "a killed host", watched.killing),
     "playground": (6, "epochs/s watched", watched.playground),
 }
 SECTIONS = ("lesson", "class", "start", *WATCHED)

@@ -1,6 +1,8 @@
 """The rows that are measured on an open Train page in Chromium."""
 
+import os
 import random
+import signal
 import statistics
 import time
 from dataclasses import dataclass
@@ -33,6 +35,7 @@ class Plan:
     heap_every: float = 5.0
     pauses: int = 11
     changes: int = 3
+    kills: int = 2
     playground_rounds: int = 3
     playground_seconds: float = 2.0
     starts: int = 3
@@ -50,6 +53,7 @@ QUICK = Plan(
     heap_every=2.0,
     pauses=3,
     changes=1,
+    kills=1,
     playground_rounds=1,
     playground_seconds=1.5,
     starts=1,
@@ -312,6 +316,39 @@ def changing(stage: Stage) -> list[Row]:
             middle(every) <= 400 and not lost,
             {**found, "lost": lost},
             note="medians: " + "; ".join(f"{name} {middle(values):.0f} ms" for name, values in found.items()),
+        )
+    ]
+
+
+def killing(stage: Stage) -> list[Row]:
+    """A host killed with -9 under a playing run: until a picture of the run that goes on."""
+    gone, said = [], 0
+    web = stage.server.process.pid
+    with stage.open(DEFAULT) as page:
+        for _ in range(stage.plan.kills):
+            page.play()
+            page.page.wait_for_timeout(5000)  # the next host has started
+            before = {host.pid: host.cpu for host in hosts(web)}
+            page.page.wait_for_timeout(1000)
+            busiest = max(hosts(web), key=lambda host: host.cpu - before.get(host.pid, host.cpu))
+            shown = page.now()["seq"]
+            page.take()  # times count from here
+            os.kill(busiest.pid, signal.SIGKILL)
+            page.comes(f"status === 'playing' && Number(seq) > {shown} + 15")
+            after = page.take().pictures
+            lost = [place for place, picture in enumerate(after) if picture["status"] != "playing"]
+            said += bool(lost)
+            moving = [picture["time"] for picture in after[lost[-1] + 1 if lost else 0 :]]
+            gone.append(moving[0] if moving else float("inf"))
+    return [
+        Row(
+            11,
+            "a host is killed with -9: until the run goes on, as seen on the page",
+            spread(gone, 0, " ms"),
+            "3000 ms, and it is said",
+            max(gone) <= 3000 and said == len(gone),
+            {"ms": gone, "said": said},
+            note=f"said on the page {said} of {len(gone)} times",
         )
     ]
 

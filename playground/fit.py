@@ -176,6 +176,13 @@ def _twice(experiment: Experiment) -> Finding | None:
             "Use BCEWithLogitsLoss",
             experiment.but(loss=LossSpec(name="BCEWithLogitsLoss")),
         )
+    if loss == "BCELoss" and last == "Softmax" and experiment.outline()[-1].out_shape in ((), (1,)):
+        return Finding(
+            "A Softmax over one unit is 1 whatever goes in, so nothing is learned: end with a Sigmoid.",
+            False,
+            "Use a Sigmoid",
+            _changed(experiment, layers=(*without, LayerSpec(name="Sigmoid"))),
+        )
     return None
 
 

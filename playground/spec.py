@@ -472,6 +472,8 @@ class Experiment(Frozen):
         """
         if isinstance(query, str):
             query = dict(parse_qsl(query.lstrip("?"), keep_blank_values=True))
+        if not isinstance(query, Mapping):
+            raise ValueError(f"A link is text, or words with texts, and not {type(query).__name__}.")
         given = {word: str(text) for word, text in query.items() if word in KNOWN_WORDS}
         if given.get("v", QUERY_VERSION) not in READABLE_VERSIONS:
             raise ValueError(f"v: this playground reads links of version {QUERY_VERSION}, not {given['v'][:12]!r}.")

@@ -10,6 +10,7 @@ CASES = {
     "softmax twice": ("data=iris&net=Linear~ReLU~Linear.3~Softmax&loss=CrossEntropyLoss", "applied twice", False),
     "sigmoid twice": ("data=circle&net=Linear~Tanh~Linear.1~Sigmoid&loss=BCEWithLogitsLoss", "applied twice", False),
     "no probability": ("data=circle&net=Linear~Tanh~Linear.1&loss=BCELoss", "BCELoss takes probabilities", True),
+    "softmax of one": ("data=circle&net=Linear~Tanh~Linear.1~Softmax&loss=BCELoss", "over one unit is 1", False),
     "broadcast": ("data=sine&net=Linear~Tanh~Linear.1~Flatten.0&loss=MSELoss", "broadcasts them to (N, N)", False),
     "flat logits": ("data=circle&net=Linear~Tanh~Linear.1~Flatten.0", "remove Flatten", True),
     "too few outputs": ("data=iris&net=Linear~ReLU~Linear.2&loss=CrossEntropyLoss", "set the last Linear to 3", True),

@@ -116,6 +116,12 @@ def test_json_and_address_bar_give_the_same_experiment_back(experiment):
     assert "%" not in experiment.query_string()
 
 
+@pytest.mark.parametrize("query", [None, 3, ["data"], b"data=iris"])
+def test_what_is_no_link_is_refused(query):
+    with pytest.raises(ValueError, match=f"not {type(query).__name__}"):
+        Experiment.from_query(query)
+
+
 @settings(max_examples=300, deadline=None)
 @given(st.dictionaries(st.sampled_from(sorted(KNOWN_WORDS)), st.text(max_size=30) | st.sampled_from(
     ["Linear", "Linear.8", "Linear.8..0~Tanh", "spiral", "iris.20", "blobs..0.1..5", "Adam.0.1", "SGD", "1", "0.5", "-1",

@@ -248,12 +248,14 @@ class Run:
         It ends early when the run is finished, stopped or diverged (`status`, `message`).
 
         Raises:
-            ValueError: not exactly one of the two is given, or it is negative.
+            ValueError: not exactly one of the two is given, it is negative, or the steps are no whole number.
         """
         if (steps is None) == (seconds is None):
             raise ValueError("advance takes either steps or seconds.")
         if (steps if seconds is None else seconds) < 0:  # type: ignore[operator]
             raise ValueError(f"advance cannot go back: {steps if seconds is None else seconds} is below 0.")
+        if steps is not None and steps != int(steps):
+            raise ValueError(f"advance takes whole steps, and {steps:g} are none.")
         self.model.train()
         if self._present is not None and (steps or seconds):
             self.go_on_from_here()

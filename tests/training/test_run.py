@@ -337,7 +337,7 @@ def test_without_validation_points_the_scores_say_none():
     assert run.evaluate()["train"]["accuracy"] >= 0.75
 
 
-@pytest.mark.parametrize("arguments", [{}, {"steps": 1, "seconds": 1}, {"steps": -1}, {"seconds": -1}])
+@pytest.mark.parametrize("arguments", [{}, {"steps": 1, "seconds": 1}, {"steps": -1}, {"seconds": -1}, {"steps": 1.5}])
 def test_advance_takes_steps_or_seconds(arguments):
     with pytest.raises(ValueError, match="advance"):
         Run(Experiment(), "cpu").advance(**arguments)
