@@ -150,7 +150,7 @@ def runs_page() -> None:
     if not runs:
         _nothing()
         return
-    left, right = st.columns(2, gap="medium")
+    left, right = st.columns([55, 45], gap="medium")
     with left:
         chosen = _table(runs)
         shown = chosen or list(runs)[:2]
