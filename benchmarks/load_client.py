@@ -181,8 +181,11 @@ class Session:
         self.count["runs started"] += 1
         if not fragments:  # as the browser: a full run sets up its timers anew
             self.stop_timers()
-        if self.waiting and not self.waiting.run_id and (not fragments or self.waiting.fragment_id in fragments):
-            self.waiting.run_id = self.run_id
+        if self.waiting and not self.waiting.run_id:
+            if not fragments or self.waiting.fragment_id in fragments:
+                self.waiting.run_id = self.run_id
+            elif self.waiting.early and not self.waiting.expect:
+                self.waiting.done.set()
 
     def on_run_finished(self, msg: ForwardMsg) -> None:
         run_id, fragments = msg.metadata.run.script_run_id, msg.metadata.run.fragment_ids
@@ -190,7 +193,9 @@ class Session:
         if msg.script_finished == ForwardMsg.FINISHED_EARLY_FOR_RERUN:
             self.count["runs interrupted"] += 1
             if answers:
-                self.waiting.run_id = None  # the run that follows is the answer
+                # A full run that follows is the answer. Where a part of the page follows that was not asked for, the
+                # answer had ended: Streamlit says 'early' of every run whose end was not yet sent when the next began.
+                self.waiting.run_id, self.waiting.early = None, True
             return
         self.count["runs finished"] += 1
         self.note("run", started)
@@ -315,7 +320,9 @@ class Session:
                 self.values[proto.id] = widget.typed(wanted, self.values.get(proto.id))
                 if getattr(proto, "form_id", ""):
                     return  # goes out with the click that submits the form
-        self.waiting = SimpleNamespace(fragment_id=fragment_id, expect=expect, run_id=None, done=asyncio.Event())
+        self.waiting = SimpleNamespace(
+            fragment_id=fragment_id, expect=expect, run_id=None, early=False, done=asyncio.Event()
+        )
         start = perf_counter()
         await self.send_rerun(fragment_id, trigger=trigger)
         try:
