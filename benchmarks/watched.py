@@ -341,12 +341,10 @@ def killing(stage: Stage) -> list[Row]:
                 banner.wait_for(timeout=15_000)
                 said += 1
             page.page.wait_for_timeout(500)
-            after = page.take().pictures
-            back = [
-                (now["time"], then["step"] - now["step"]) for then, now in pairwise(after) if now["step"] < then["step"]
-            ]
-            gone.append(back[0][0] if back else float("inf"))
-            forgotten.append(back[0][1] / pace if back else float("inf"))
+            playing = [picture for picture in page.take().pictures if picture["status"] == "playing"]
+            then, now = max(pairwise(playing), key=lambda pair: pair[1]["time"] - pair[0]["time"])  # the longest gap
+            gone.append(now["time"])
+            forgotten.append(max(0, then["step"] - now["step"]) / pace)
     return [
         Row(
             11,

@@ -256,7 +256,8 @@ class Run:
             raise ValueError(f"advance cannot go back: {steps if seconds is None else seconds} is below 0.")
         if steps is not None and steps != int(steps):
             raise ValueError(f"advance takes whole steps, and {steps:g} are none.")
-        self.model.train()
+        if not self.model.training:  # asking is cheaper, and slices are short
+            self.model.train()
         if self._present is not None and (steps or seconds):
             self.go_on_from_here()
         before = self.step
