@@ -1,4 +1,6 @@
-# One machine: docker build -t playground . && docker run -p 8501:8501 playground      More: docs/hosting.md
+# One machine: docker build --build-arg TORCH_INDEX=… -t playground . && docker run -p 8501:8501 playground
+# TORCH_INDEX is the index of torch's CPU build: what pytorch.org/get-started names for Linux, pip and CPU after
+# --index-url. It is a tenth of the size of the build with CUDA. More: docs/hosting.md
 FROM python:3.12-slim
 
 ENV PYTHONUNBUFFERED=1 PIP_NO_CACHE_DIR=1 OMP_NUM_THREADS=1 PLAYGROUND_PRESET=public \
@@ -8,8 +10,9 @@ ENV PYTHONUNBUFFERED=1 PIP_NO_CACHE_DIR=1 OMP_NUM_THREADS=1 PLAYGROUND_PRESET=pu
 RUN useradd --create-home --uid 10001 playground && install -d -o playground -g playground /home/playground/data
 WORKDIR /home/playground/app
 COPY requirements.txt .
-# The CPU build of torch comes from PyTorch's own index: a tenth of the size of the one with CUDA.
-RUN pip install --index-url https://download.pytorch.org/whl/cpu torch==2.13.0 && pip install -r requirements.txt
+ARG TORCH_INDEX
+RUN test -n "$TORCH_INDEX" || { echo "Give the index of torch's CPU build: --build-arg TORCH_INDEX=…"; exit 1; }
+RUN pip install --index-url "$TORCH_INDEX" torch==2.13.0 && pip install -r requirements.txt
 COPY . .
 RUN python -m compileall -q playground app_pages
 
