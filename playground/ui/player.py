@@ -174,6 +174,10 @@ def _live_picture(mode: Mode) -> None:
         _leave(mode)
         time.sleep(REST_SECONDS)
 
+    def streamed() -> None:
+        _draw()
+        _leave(mode)
+
     def moving_line() -> None:
         _draw_line()
         _leave(mode)
@@ -182,7 +186,7 @@ def _live_picture(mode: Mode) -> None:
         ticking(moving, WAIT_SECONDS)
         _draw_line()
     elif mode.playing:
-        ticking(*((_draw, None) if _streaming() else (moving, max(POLL_SECONDS, pace))))
+        ticking(*((streamed, None) if _streaming() else (moving, max(POLL_SECONDS, pace))))
         ticking(moving_line, max(LINE_SECONDS, LINE_PACES * pace))
     else:
         ticking(_draw, None)
