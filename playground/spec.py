@@ -477,10 +477,9 @@ class Experiment(Frozen):
         given = {word: str(text) for word, text in query.items() if word in KNOWN_WORDS}
         if given.get("v", QUERY_VERSION) not in READABLE_VERSIONS:
             raise ValueError(f"v: this playground reads links of version {QUERY_VERSION}, not {given['v'][:12]!r}.")
-        if too_long := [word for word, text in given.items() if len(text) > MAX_WORD]:
-            raise ValueError(
-                f"{too_long[0]}: the text has {len(given[too_long[0]]):,} characters; the most is {MAX_WORD:,}."
-            )
+        for word, text in given.items():
+            if len(text) > (most := own_points.MOST_CHARACTERS if word == "own" else MAX_WORD):
+                raise ValueError(f"{word}: the text has {len(text):,} characters; the most is {most:,}.")
         starter = _read("data", given.get("data", DEFAULT_DATASET).partition(".")[0], cls.starter)
         words = starter._words() | (PLAIN_WORDS if "net" in given else {}) | given
         data = _read("data", words["data"], DataSpec.from_text)

@@ -1,6 +1,7 @@
 /* Own points: added, moved, relabelled and removed on the surface, by pointer, touch or keys. */
 
-const DRAWN = { low: -6, high: 6, cells: 1200, most: 500, fewest: 2, classes: 10, offered: 6 };
+const DRAWN = { low: -6, high: 6, cells: 1200, most: 500, fewest: 2, classes: 100, offered: 6 };
+const TEN = 10; // classes that a point's characters can tell apart; a mark says which ten comes
 const ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-_";
 const GRAB = { mouse: 8, touch: 18 }; // px within which a point is taken
 const REMEMBERED = 40; // drawings sent lately: pictures that bring one of them back are no news
@@ -10,21 +11,30 @@ const KEY_STEP = 1 / 48; // of the plane, that an arrow moves the cursor
 
 const side = DRAWN.cells + 1;
 
+const charactersOf = (number) => [18, 12, 6, 0].map((shift) => ALPHABET[(number >> shift) & 63]).join("");
+
 function pointsToText(points) {
-  return points
-    .map(({ i, j, label }) => {
-      const number = (label * side + i) * side + j;
-      return [18, 12, 6, 0].map((shift) => ALPHABET[(number >> shift) & 63]).join("");
-    })
-    .join("");
+  let text = "";
+  let ten = 0;
+  for (const { i, j, label } of points) {
+    if (Math.floor(label / TEN) !== ten) {
+      ten = Math.floor(label / TEN);
+      text += charactersOf(TEN * side * side + ten);
+    }
+    text += charactersOf(((label % TEN) * side + i) * side + j);
+  }
+  return text;
 }
 
 function pointsFromText(text) {
   const points = [];
+  let ten = 0;
   for (let start = 0; start < text.length; start += 4) {
     const number = [0, 1, 2, 3].reduce((sum, k) => sum * 64 + ALPHABET.indexOf(text[start + k]), 0);
     const cells = number % (side * side);
-    points.push({ label: Math.floor(number / (side * side)), i: Math.floor(cells / side), j: cells % side });
+    const label = Math.floor(number / (side * side));
+    if (label === TEN) ten = cells;
+    else points.push({ label: ten * TEN + label, i: Math.floor(cells / side), j: cells % side });
   }
   return points;
 }
@@ -40,11 +50,15 @@ function buildTools(view) {
     return made;
   };
   const palette = element("div", "pg-palette", box);
-  const classes = Array.from({ length: DRAWN.classes }, (_, label) => {
-    const made = button("", `Class ${label}`, () => chooseTool(view, label), palette);
-    made.append(element("canvas", "", made, { width: 36, height: 36, "aria-hidden": "true" }));
-    return made;
-  });
+  const classes = [];
+  const offer = (count) => {
+    while (classes.length < Math.min(count, DRAWN.classes)) {
+      const label = classes.length;
+      const made = button("", `Class ${label}`, () => chooseTool(view, label), palette);
+      made.append(element("canvas", "", made, { width: 36, height: 36, "aria-hidden": "true" }));
+      classes.push(made);
+    }
+  };
   const erase = button("erase", "Erase points", () => chooseTool(view, "erase"));
   const clear = button("clear", "Remove all points", () => changeDraft(view, () => (view.draft = [])));
   const done = button("done", "Stop editing points", () => leaveDrawing(view));
@@ -53,7 +67,7 @@ function buildTools(view) {
     event.stopPropagation();
     if (event.key === "Escape") leaveDrawing(view);
   };
-  return { box, classes, erase, clear, done, count };
+  return { box, classes, offer, erase, clear, done, count };
 }
 
 function chooseTool(view, tool) {
@@ -62,11 +76,12 @@ function chooseTool(view, tool) {
 }
 
 function markTools(view) {
-  const { classes, erase, count } = view.tools;
+  const { classes, offer, erase, count } = view.tools;
   const offered = Math.max(DRAWN.offered, drawnClasses(view) + 1, view.tool === "erase" ? 0 : view.tool + 1);
+  offer(offered); // one more than there are, so that it can be begun
   classes.forEach((button, label) => {
     button.setAttribute("aria-pressed", String(view.tool === label));
-    button.hidden = label >= offered; // one more than there are, so that it can be begun
+    button.hidden = label >= offered;
   });
   erase.setAttribute("aria-pressed", String(view.tool === "erase"));
   const number = view.draft.length;
@@ -75,7 +90,7 @@ function markTools(view) {
 }
 
 function paintPalette(view) {
-  const key = `${view.theme.key}|${drawnClasses(view)}`;
+  const key = `${view.theme.key}|${drawnClasses(view)}|${view.tools.classes.length}`;
   if (view.paletteKey === key) return;
   view.paletteKey = key;
   view.tools.classes.forEach((button, label) => {
@@ -91,7 +106,7 @@ function paintPalette(view) {
 const drawnClasses = (view) => Math.max(2, 1 + Math.max(0, ...view.draft.map(({ label }) => label)));
 
 const draftColour = (view, label) =>
-  drawnClasses(view) > 2 || label > 1 ? CLASS_COLOURS[label] : label ? view.theme.blue : view.theme.orange;
+  drawnClasses(view) > 2 || label > 1 ? CLASS_COLOURS[label % CLASS_COLOURS.length] : label ? view.theme.blue : view.theme.orange;
 
 // -- beginning and ending ------------------------------------------------------------------------------------------
 

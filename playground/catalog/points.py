@@ -14,8 +14,10 @@ Point = tuple[float, float, int]
 LOW, HIGH = -6.0, 6.0
 CELLS = 1_200  # steps of the grid from LOW to HIGH
 FEWEST, MOST = 2, 500  # points
-CLASSES = 10
+CLASSES = 100
+TEN = 10  # classes that the characters of one point can tell apart; a mark says which ten comes
 DIGITS = 4  # characters of one point
+MOST_CHARACTERS = 2 * MOST * DIGITS
 _ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz-_"
 _VALUES = {character: value for value, character in enumerate(_ALPHABET)}
 
@@ -55,9 +57,18 @@ def _place(cell: int) -> float:
 
 
 def to_text(points: Iterable[Point]) -> str:
-    """Four characters for each point, in characters that need no escaping: (class, x, y) as one number in base 64."""
-    side = CELLS + 1
-    return "".join(_digits((label * side + _cell(x)) * side + _cell(y)) for x, y, label in points)
+    """Four characters for each point, in characters that need no escaping: (class, x, y) as one number in base 64.
+
+    Before the first point of other ten classes than those before it stands a mark: that number with class 10, and
+    which ten instead of a place.
+    """
+    side, ten, text = CELLS + 1, 0, list[str]()
+    for x, y, label in points:
+        if label // TEN != ten:
+            ten = label // TEN
+            text.append(_digits(TEN * side * side + ten))
+        text.append(_digits((label % TEN * side + _cell(x)) * side + _cell(y)))
+    return "".join(text)
 
 
 def _digits(number: int) -> str:
@@ -72,12 +83,17 @@ def from_text(text: str) -> tuple[Point, ...]:
     """
     if len(text) % DIGITS or not set(text) <= set(_VALUES):
         raise ValueError(f"own points are written with {DIGITS} letters, digits, - or _ each; this text is not.")
-    _check_count(len(text) // DIGITS)
-    side, points = CELLS + 1, []
+    if len(text) > MOST_CHARACTERS:
+        _check_count(len(text) // DIGITS)
+    side, ten, points = CELLS + 1, 0, []
     for start in range(0, len(text), DIGITS):
         number = 0
         for character in text[start : start + DIGITS]:
             number = number * 64 + _VALUES[character]
         label, cells = divmod(number, side * side)
-        points.append((_place(cells // side), _place(cells % side), label))
+        if label == TEN:
+            ten = cells
+        else:
+            label = ten * TEN + label if label < TEN else CLASSES  # there is no such class
+            points.append((_place(cells // side), _place(cells % side), label))
     return snapped(points)

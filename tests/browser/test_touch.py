@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 from live_page import VIEW, at, click, loss, numbers, opened, press, state, tip, wait_for
 
+from playground.catalog.points import snapped, to_text
 from playground.data import load
 from playground.spec import Experiment
 from playground.training import Run
 from playground.ui.player import _obey
+from playground.ui.points import draw_points
 
 SMALL = "?v=1&data=circle.60&net=Linear.3~Tanh~Linear.1&loss=BCEWithLogitsLoss&opt=SGD.0.1"
 
@@ -288,6 +290,20 @@ def test_a_link_brings_drawn_points_to_another_visitor(visit):
     twin.locator(".pg-output").click(position=at(twin, 5, 5))
     wait_for(twin, lambda: len(drawn(twin)) == len(drawn(page)) + 1)
     assert drawn(twin)[:-1] == drawn(page)  # nothing is lost to the coarser numbers of the picture
+
+
+def test_there_can_be_many_classes(visit):
+    points = [(-5.0, -5.0, 0), (-4.0, 3.0, 9), (1.0, 2.0, 10), (3.0, -2.0, 37), (4.0, 4.0, 5)]
+    experiment = draw_points(Experiment(), to_text(snapped(points)))
+    page = opened(visit, f"?{experiment.query_string()}")
+    assert drawn(page) == tuple(points)
+    edit_points(page)
+    page.get_by_role("button", name="Class 38").click()
+    page.locator(".pg-output").click(position=at(page, -5, 5))
+    wait_for(page, lambda: len(drawn(page)) == 6)
+    assert drawn(page)[:-1] == tuple(points)
+    assert drawn(page)[-1] == (pytest.approx(-5, abs=0.05), pytest.approx(5, abs=0.05), 38)
+    wait_for(page, lambda: experiment_of(page).outline()[-1].out_shape == (39,))
 
 
 # -- the surface ---------------------------------------------------------------------------------------------------
