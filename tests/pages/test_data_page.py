@@ -55,9 +55,9 @@ def texts(app) -> str:
 
 
 def finish(app, seconds: float = 60) -> AppTest:
-    """Wait for the process that works on the file."""
-    task = app.session_state[uploads.TASK]
-    assert task.wait(seconds)
+    """Wait for the process that works on the file; it may have ended while the page was drawn."""
+    if uploads.TASK in app.session_state:
+        assert app.session_state[uploads.TASK].wait(seconds)
     return app.run()
 
 
