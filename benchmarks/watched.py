@@ -341,10 +341,15 @@ def killing(stage: Stage) -> list[Row]:
                 banner.wait_for(timeout=15_000)
                 said += 1
             page.page.wait_for_timeout(500)
-            playing = [picture for picture in page.take().pictures if picture["status"] == "playing"]
-            then, now = max(pairwise(playing), key=lambda pair: pair[1]["time"] - pair[0]["time"])  # the longest gap
-            gone.append(now["time"])
-            forgotten.append(max(0, then["step"] - now["step"]) / pace)
+            seen = [p for p in page.take().pictures if p["status"] in ("playing", "reviving")]
+            breaks = [
+                (now["time"], (then["step"] - now["step"]) / pace)
+                for then, now in pairwise(seen)
+                if now["status"] == "playing" and (then["status"] == "reviving" or now["step"] < then["step"])
+            ]
+            after, lost = breaks[0] if breaks else (float("inf"), float("inf"))
+            gone.append(after)
+            forgotten.append(max(0.0, lost))
     return [
         Row(
             11,

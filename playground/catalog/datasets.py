@@ -218,7 +218,7 @@ DATASETS: dict[str, DatasetEntry] = {
             label="your own points",
             classes=0,
             group="Drawn",
-            summary="Draw points into the picture, of as many classes as you like. They are part of the link.",
+            summary="Draw points into the picture, of up to a hundred classes. They are part of the link.",
             domain=(LOW, HIGH),
             starter=Starter("Linear.8~Tanh~Linear.8~Tanh", train_fraction=0.8),
             drawn=_OWN,
