@@ -72,7 +72,7 @@ class Handle:
 
     @property
     def experiment(self) -> Experiment:
-        """What the run trains, the last `update` included."""
+        """What the run trains, the last `update` included; after `look_back`, what it trained then."""
         return self._experiment
 
     @property
@@ -253,9 +253,9 @@ class Handle:
         self._command("trace", place=place)
 
     def look_back(self, step: int | None) -> None:
-        """Pause, and show the kept moment nearest to `step`; training goes on from there. None is the present again.
+        """Pause, and show the kept moment nearest to `step`, with the `experiment` of then, to go on from there.
 
-        `call("timeline")` says which moments are kept.
+        None is the present again. `call("timeline")` says which moments are kept.
 
         Raises:
             ValueError: no moment was kept.
@@ -346,6 +346,13 @@ class Handle:
             def then(answer: Answer) -> None:
                 if "error" in answer and self._experiment is experiment:
                     self._experiment = old
+
+        elif operation == "look back":
+            known = self._experiment
+
+            def then(answer: Answer) -> None:
+                if "error" not in answer and self._experiment is known:  # and has not been changed since
+                    self._experiment = Experiment.model_validate_json(answer["experiment"])
 
         elif operation == "reset":
 

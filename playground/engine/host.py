@@ -169,6 +169,8 @@ class Host:
             parts = self._commands[operation](guest, header)
             if parts is None:
                 guest.waiting.append(id)
+            elif operation == "look back":
+                self._send({"id": id, "experiment": guest.run.experiment.model_dump_json()}, parts)
             else:
                 self._send({"id": id}, parts)
 

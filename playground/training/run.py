@@ -583,12 +583,11 @@ class Run:
     def look_back(self, step: int | None) -> None:
         """Be where the run was at the kept moment nearest to `step`, as if the rest had not happened; None comes back.
 
-        The present settings hold there too. `advance` goes on from that moment, and what came after it is forgotten.
+        The settings of then hold there. `advance` goes on from that moment, and what came after it is forgotten.
 
         Raises:
             ValueError: no moment was kept.
         """
-        wanted = self.experiment
         if step is None:
             if self._present is None:
                 return
@@ -602,9 +601,6 @@ class Run:
             self.history.load_state_dict(kept)
             self.history.cut(moment.step)
         self._be(moment)
-        if wanted != moment.experiment:
-            refusal = self.update(wanted)
-            assert refusal is None, f"a change within one course needs no reset: {refusal}"
         self._see(moment)
         self.evaluate()
 

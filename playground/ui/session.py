@@ -209,6 +209,24 @@ def catch_up() -> None:
         st.session_state[MISTAKE] = str(error)
 
 
+def look_back(step: int | None) -> None:
+    """Have the whole page be at the kept moment nearest to a step, with the settings of then; None is now.
+
+    What the task of a link fixes stays: a moment before it was opened is not shown.
+    """
+    run, present = handle(), st.session_state[EXPERIMENT]
+    try:
+        run.look_back(step)
+        try:
+            teaching.check(present, run.experiment)
+        except ValueError:
+            run.look_back(None)
+            raise
+        st.session_state[EXPERIMENT] = run.experiment
+    except ValueError as error:
+        st.session_state[MISTAKE] = str(error)
+
+
 def open_findings() -> list[Finding]:
     """What does not fit in the experiment on screen."""
     return findings(st.session_state[EXPERIMENT])

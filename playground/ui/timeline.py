@@ -5,7 +5,7 @@ from typing import Any
 import streamlit as st
 
 from playground.ui.health import WAITING, ask
-from playground.ui.session import handle
+from playground.ui.session import handle, look_back, open_findings
 from playground.ui.teaching import controls
 
 RETURNS = "time-returns"
@@ -23,6 +23,9 @@ def timeline_panel() -> None:
 def _timeline() -> None:
     if handle().playing:
         st.caption("Pause the run to go back to an earlier epoch.")
+        return
+    if any(finding.fatal for finding in open_findings()):
+        st.caption("Mend what is marked above first; then the run can go back to an earlier epoch.")
         return
     told = ask("timeline")
     if told is None:
@@ -58,14 +61,14 @@ def _key(now: int) -> str:
 
 def _go(key: str, now: int) -> None:
     """Have the run show the moment that the slider is at. The run stands still, so no tick can come between."""
-    run, step = handle(), st.session_state[key]
-    if not run.playing:
-        run.look_back(None if step == now else step)
+    step = st.session_state[key]
+    if not handle().playing:
+        look_back(None if step == now else step)
 
 
 def _return() -> None:
     st.session_state[RETURNS] = st.session_state.get(RETURNS, 0) + 1
-    handle().look_back(None)
+    look_back(None)
 
 
 def words(told: dict[str, Any]) -> str:
@@ -74,5 +77,5 @@ def words(told: dict[str, Any]) -> str:
         return "This is the present. Move the slider to see the whole page as it was."
     return (
         f"**This is step {told['shown']:,} of {told['now']:,}.** Play, Step and Epoch go on from here and forget "
-        "what came after; with another setting, changed now, that is a fork."
+        "what came after. The settings are those of then, too; change one, and it is a fork."
     )

@@ -80,6 +80,16 @@ def test_scrub_back_fork_with_another_setting_and_compare(visit):
     assert forked == pytest.approx(run.evaluate()["train"]["loss"], abs=6e-5)
     assert forked != losses[back // per_epoch]
 
+    page.locator(".st-key-time").get_by_role("slider").focus()
+    page.keyboard.press("Home")
+    wait_for(page, lambda: int(state(page)["step"]) == 0)
+    wait_for(page, lambda: optimizer.input_value() == "SGD")
+    assert "opt=SGD" in page.url, "the settings and the address are those of then, too"
+    page.locator(".st-key-time-now button").click()
+    wait_for(page, lambda: optimizer.input_value() == "Adam")
+    wait_for(page, lambda: "opt=Adam" in page.url)
+    assert loss(page) == forked
+
 
 def test_at_one_step_a_second_the_phases_come_in_turn(visit):
     page = opened(visit, f"{SMALL}&speed=1-step-s")

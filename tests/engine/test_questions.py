@@ -69,6 +69,26 @@ def test_looking_back_and_forking(handle: Handle) -> None:
     assert handle.snapshot.header["train"]["loss"] != now["train"]["loss"]
 
 
+def test_looking_back_the_experiment_is_that_of_then(handle: Handle) -> None:
+    old = handle.experiment
+    new = old.but(optimizer=old.optimizer.set(lr=0.1))
+    handle.step(30)
+    handle.update(new)
+    handle.step(30)
+    handle.look_back(25)
+    assert handle.experiment == old
+    assert handle.snapshot.header["lr"] == old.optimizer["lr"]
+    handle.look_back(50)
+    assert handle.experiment == new
+    handle.look_back(0)
+    handle.look_back(None)
+    assert handle.experiment == new
+    assert handle.snapshot.header["lr"] == 0.1
+    with pytest.raises(ValueError):
+        handle.update(new.but(layers=()))  # refused, and so not known as what the run trains
+    assert handle.experiment == new
+
+
 def test_looking_back_pauses(handle: Handle) -> None:
     handle.play()
     while handle.poll(handle.snapshot.seq, 1.0).header["step"] < 60:

@@ -209,3 +209,42 @@ def test_the_slider_goes_back_the_page_shows_then_and_step_goes_on_from_there(op
     assert settle(app)["step"] == 50
     assert settle(app)["lr"] == 0.1
     assert "This is the present" in texts(app)
+
+
+def test_looking_back_the_settings_and_the_address_are_those_of_then(open_app):
+    app = open_app()
+    show(app, "time")
+    app.button(key="epoch").click().run()
+    app.selectbox(key="optimizer").set_value("SGD").run()
+    app.selectbox(key="lr").set_value(0.1).run()
+    changed = app.session_state[EXPERIMENT]
+    app.button(key="epoch").click().run()
+    app.button(key="epoch").click().run()
+    app.select_slider[0].set_value(25).run()
+    assert app.session_state[EXPERIMENT] == Experiment()
+    assert (app.selectbox(key="optimizer").value, app.selectbox(key="lr").value) == (
+        "Adam",
+        Experiment().optimizer["lr"],
+    )
+    assert "opt" not in app.query_params
+    app.button(key="time-now").click().run()
+    assert app.session_state[EXPERIMENT] == changed
+    assert (app.selectbox(key="optimizer").value, app.selectbox(key="lr").value) == ("SGD", 0.1)
+    assert "opt" in app.query_params
+    app.select_slider[0].set_value(25).run()
+    app.button(key="epoch").click().run()
+    assert settle(app)["step"] == 50
+    assert app.session_state[EXPERIMENT] == Experiment(), "it goes on with the settings of then"
+
+
+def test_a_draft_that_does_not_fit_is_not_lost_by_looking_back(open_app):
+    app = open_app()
+    app.button(key="epoch").click().run()
+    app.button(key="epoch").click().run()
+    show(app, "time")
+    assert app.select_slider
+    app.session_state[EXPERIMENT] = broken = Experiment().but(loss={"name": "CrossEntropyLoss"})
+    app.run()
+    assert app.session_state[EXPERIMENT] == broken
+    assert not app.select_slider
+    assert "Mend what is marked above first" in texts(app)

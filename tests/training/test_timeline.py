@@ -59,7 +59,7 @@ def test_going_on_from_a_moment_repeats_the_course_and_forgets_what_came_after(n
     assert all(moment.step <= run.step for moment in run.timeline)
 
 
-def test_a_fork_takes_the_present_settings_and_the_weights_of_then():
+def test_a_fork_takes_the_weights_of_then_and_what_is_changed_there():
     run = run_of(COURSES["adam"], 50)
     then = run_of(COURSES["adam"], 25)
     run.look_back(25)
@@ -78,22 +78,24 @@ def test_a_fork_takes_the_present_settings_and_the_weights_of_then():
         {"training": Experiment().training.but(batch_size=7, l2=0.1)},
     ],
 )
-def test_settings_that_were_changed_later_hold_at_the_moments_before(change):
-    run = run_of(COURSES["adam"], 25)
-    weights = [parameter.clone() for parameter in run.model.parameters()]
-    wanted = run.experiment.but(**change)
-    run.update(wanted)
+def test_a_moment_has_the_settings_of_then(change):
+    run, plain = run_of(COURSES["adam"], 30), run_of(COURSES["adam"], 30)
+    old, new = run.experiment, run.experiment.but(**change)
+    run.update(new)
     run.advance(steps=30)
     present = [parameter.clone() for parameter in run.model.parameters()]
     run.look_back(25)
-    assert run.experiment == wanted
-    assert all(torch.equal(a, b) for a, b in zip(run.model.parameters(), weights, strict=True))
+    assert run.experiment == old
+    assert type(run.optimizer).__name__ == old.optimizer.name
+    run.look_back(50)
+    assert run.experiment == new
+    assert type(run.optimizer).__name__ == new.optimizer.name
     run.look_back(None)
-    assert run.experiment == wanted
+    assert run.experiment == new
     assert all(torch.equal(a, b) for a, b in zip(run.model.parameters(), present, strict=True))
     run.look_back(25)
-    assert run.advance(steps=5) == 5
-    assert run.optimizer.__class__.__name__ == wanted.optimizer.name
+    assert run.advance(steps=5) == 5  # as if the change had never been made
+    assert states_are_the_same(run, plain)
 
 
 def test_a_diverged_run_can_go_back_before_the_fall():
