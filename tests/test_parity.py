@@ -11,6 +11,7 @@ import torch
 
 from playground import scratch
 from playground.catalog import LAYERS, LOSSES, OPTIMIZERS, SCHEDULERS
+from playground.figures.parity import speed_lines
 from playground.parity import PRESETS, compare, compare_layer, compare_step
 from playground.parity import speed as speed_module
 from playground.parity.jobs import LockstepJob, SpeedJob
@@ -19,6 +20,7 @@ from playground.parity.spec import ParitySpec
 from playground.spec import Experiment, LayerSpec, LossSpec, OptimizerSpec, SchedulerSpec
 from playground.training import Run
 from playground.twins import NoTwin
+from playground.ui.parity import crossing_words
 from playground.work.client import Client
 from tests.layers_around import REAL, around
 
@@ -262,6 +264,50 @@ def test_speed_is_measured_for_every_size_and_counted_right(monkeypatch):
     assert report["lines"]["width"]["PyTorch, cpu"]["x"] == [4, 8]
     assert all(0 < s < 1 for s in report["lines"]["width"]["NumPy"]["seconds"])
     assert len(list(speed_module.measure_speed(4, 10))) == speed_module.count()
+
+
+@pytest.fixture
+def waits(monkeypatch):
+    """A machine with an accelerator: torch's device without numbers stands in for one. It takes every operation at once,
+    and has 2 ms of work left for whoever waits until all is done; yields a list with an entry for each time."""
+    waited = []
+    monkeypatch.setattr(torch.accelerator, "current_accelerator", lambda check_available=False: torch.device("meta"))
+    monkeypatch.setattr(torch.accelerator, "synchronize", lambda: waited.append(time.sleep(0.002)))
+    monkeypatch.setattr("playground.device.chip_name", lambda where: "Stand-in 9000")
+    return waited
+
+
+def test_an_accelerator_is_timed_on_the_wall_until_all_its_work_is_done(waits):
+    side = "PyTorch, meta (Stand-in 9000)"
+    assert list(speed_module.sides()) == ["NumPy", "PyTorch, cpu", side]
+    net = speed_module.sides()[side](4, 10)
+    seconds = speed_module.timed(net.step, speed_module._clock(side), 1)
+    assert net.value.device.type == "meta"
+    assert len(waits) == 2, "before the first step, and after the last"
+    assert seconds > 0.002, "what was left is part of it, although no processor was at work"
+    speed_module.timed(speed_module.sides()["PyTorch, cpu"](4, 10).step, speed_module._clock("PyTorch, cpu"), 1)
+    assert len(waits) == 2, "the processor waits for nobody"
+
+
+def test_an_accelerator_has_a_line_a_crossing_and_its_name_in_the_table(monkeypatch, waits):
+    monkeypatch.setattr(speed_module, "BATCHES", (1, 20))
+    monkeypatch.setattr(speed_module, "WIDTHS", (4, 8))
+    monkeypatch.setattr(speed_module, "ROUND_SECONDS", 0.0005)
+    side = "PyTorch, meta (Stand-in 9000)"
+    job = SpeedJob(4, 10)
+    while not job.done:
+        job.work(0.5)
+    for along, sizes in {"batch": [1, 20], "width": [4, 8]}.items():
+        lines, crossings = job.report()["lines"][along], job.report()["crossings"][along]
+        assert lines[side]["x"] == sizes
+        assert set(crossings) == {"PyTorch, cpu", side}
+        assert [trace.name for trace in speed_lines(lines, along).data] == ["NumPy", "PyTorch, cpu", side]
+        assert len({trace.line.color for trace in speed_lines(lines, along).data}) == 3
+        assert f"{side} do not cross" in crossing_words(crossings, lines, along)
+        assert f"{side} overtakes NumPy near {along} 15:" in crossing_words({side: 15.0}, lines, along)
+    monkeypatch.setattr(speed_module, "ROUNDS", 1)
+    (row,) = [row for row in speed_module.aspects() if row and row["aspect"] == "Device"]
+    assert row["torch_measured"] == "cpu, meta"
 
 
 @pytest.mark.parametrize(

@@ -429,11 +429,11 @@ def _speed_picture(slot: Slot, report: dict[str, Any]) -> None:
         sides = report["lines"][along]
         if not sides:
             continue
-        st.caption(f"**2-w-w-1 with {fixed[along]}.** {_crossing(report['crossings'][along], sides, axis)}")
+        st.caption(f"**2-w-w-1 with {fixed[along]}.** {crossing_words(report['crossings'][along], sides, axis)}")
         st.plotly_chart(speed_lines(sides, axis), key=f"parity-speed-{along}", config={"displayModeBar": False})
 
 
-def _crossing(crossings: dict[str, float | None], sides: dict[str, Any], axis: str) -> str:
+def crossing_words(crossings: dict[str, float | None], sides: dict[str, Any], axis: str) -> str:
     """Where the lines cross, as sentences."""
     said = []
     for side, place in crossings.items():
