@@ -3,18 +3,29 @@
 import json
 from typing import Any
 
-from safetensors import SafetensorError
-from safetensors.torch import load, save
+from safetensors import SafetensorError, TensorSpec, serialize
+from safetensors.torch import load
 from torch import Tensor
 
 from playground.checkpoints import CHECKPOINT, RUN
 
 
 def dump(state: dict[str, Any]) -> bytes:
-    """`state` as one safetensors file whose metadata holds everything that is not a tensor."""
+    """`state` as one safetensors file whose metadata holds everything that is not a tensor.
+
+    Not by `safetensors.torch.save`: it makes a ctypes array type for every length of a tensor, which Python never
+    forgets, and a history that grows has thousands of lengths.
+    """
     tensors: dict[str, Tensor] = {}
     plan = json.dumps(_plan(state, tensors))
-    return save(tensors, metadata={"format": RUN, "plan": plan})
+    specs = {name: _spec(tensor) for name, tensor in tensors.items()}
+    return bytes(serialize(specs, metadata={"format": RUN, "plan": plan}))
+
+
+def _spec(tensor: Tensor) -> TensorSpec:
+    """Where a contiguous tensor of the CPU lies, which must outlive this."""
+    kind = str(tensor.dtype).removeprefix("torch.")
+    return TensorSpec(dtype=kind, shape=tuple(tensor.shape), data_ptr=tensor.data_ptr(), data_len=tensor.nbytes)
 
 
 def parse(data: bytes) -> dict[str, Any]:
