@@ -19,7 +19,10 @@ DEAD = 0.5
 SATURATED = 0.6
 """Share of a layer's values at the flat ends of its activation, from which on it counts as saturated."""
 VANISHING = 1e-3
-"""Gradients of the first weights this many times the last ones' (root mean square) hardly arrive."""
+"""Gradients of the first weights this many times the last ones', or the largest ones' (root mean square), hardly
+arrive."""
+LARGE_WEIGHT = 10.0
+"""Root mean square of a layer's weights above which its outputs jump."""
 LARGE_UPDATE, SMALL_UPDATE = 0.1, 1e-5
 """Size of a step over the size of the weights: above, a step throws the weights about; below, it hardly moves them."""
 
@@ -286,10 +289,11 @@ OUTPUT_RANGE = {
 
 
 def remarks(layer: Mapping[str, Any]) -> dict[str, Remark]:
-    """The measured numbers of one layer, each beside its threshold: 'gradient', 'update', 'dead', 'saturated'."""
+    """The numbers of one layer, each beside its threshold: 'weight', 'gradient', 'update', 'dead', 'saturated'."""
     found: dict[str, Remark] = {}
     if layer["weight"] is not None:
-        found["gradient"] = _gradient_remark(layer["gradient"])
+        found["weight"] = _weight_remark(layer["weight"]["rms"])
+        found["gradient"] = _gradient_remark(layer["gradient"], layer["gradient_share"])
         found["update"] = _update_remark(layer["update_ratio"])
     if layer["dead"] is not None:
         share = _percent(layer["dead"])
@@ -308,12 +312,30 @@ def remarks(layer: Mapping[str, Any]) -> dict[str, Remark]:
     return found
 
 
-def _gradient_remark(gradient: Mapping[str, float] | None) -> Remark:
+def _weight_remark(size: float) -> Remark:
+    if not size:
+        return Remark("watch", "All weights are 0, so that all units do the same: try another initialisation.")
+    if size > LARGE_WEIGHT:
+        return Remark(
+            "watch",
+            f"A weight is {size:.3g} on average (root mean square): above {LARGE_WEIGHT:g} small changes of the "
+            "input matter too much. Try L2, or a smaller learning rate.",
+        )
+    return Remark("good", f"A weight is {size:.3g} on average (root mean square); up to {LARGE_WEIGHT:g} is fine.")
+
+
+def _gradient_remark(gradient: Mapping[str, float] | None, share: float | None) -> Remark:
     if gradient is None:
         return Remark("none", "No gradient yet: it comes with the first backward pass.")
     if not gradient["norm"]:
         return Remark("watch", "The gradient is exactly 0: nothing behind this layer asks it to change.")
-    return Remark("good", "Arrives. Compare it with the other layers: a thousandth of the last one is too little.")
+    if share is not None and share < VANISHING:
+        return Remark(
+            "watch",
+            f"The gradient is {share:.1g} of the largest layer's, and less than {VANISHING:g} hardly teaches. Try "
+            "ReLU, a norm layer, or fewer layers.",
+        )
+    return Remark("good", f"Arrives. Less than {VANISHING:g} of the largest layer's gradient is too little.")
 
 
 def _update_remark(ratio: float | None) -> Remark:

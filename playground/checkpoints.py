@@ -10,6 +10,7 @@ Format of the file: https://huggingface.co/docs/safetensors (version 0.8).
 
 import json
 import math
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from pydantic import ValidationError
@@ -27,6 +28,8 @@ CHECKPOINT = "pytorch-playground checkpoint 1"
 WEIGHTS = "pytorch-playground weights 1"
 """The weights of a network, with the experiment that is to begin with them; not trusted either."""
 
+PARTS = ("experiment", "course", "history", "status")
+"""Of a state, what a checkpoint holds."""
 MAX_HEADER = 2**20
 MAX_DIMENSIONS = 8
 BYTES = {
@@ -47,23 +50,20 @@ CUT_SHORT = "The file is damaged: "
 
 
 def to_checkpoint(state: bytes) -> bytes:
-    """The `state()` of a run as a file to take along."""
+    """The `state()` of a run as a file to take along: what it shows, without the moments that it could go to."""
     header, metadata = _header(state)
-    return _file(header, metadata | {"format": CHECKPOINT}, state)
+    pairs = [pair for pair in json.loads(metadata["plan"])["pairs"] if pair[0] in PARTS]
+    tensors, body = _some(header, sorted(_tensors(pairs), key=int), state)
+    return _joined(tensors, metadata | {"format": CHECKPOINT, "plan": json.dumps({"pairs": pairs})}, body)
 
 
 def weights_of(state: bytes) -> bytes:
     """The weights alone out of a run's `state()`: a safetensors state_dict under the names of the torch module."""
     header, metadata = _header(state)
     course = _pairs(_pairs(json.loads(metadata["plan"]))["course"])
-    tensors: dict[str, Any] = {}
-    body, start = b"", _body(state)
-    for name, place in sorted(_pairs(course["model"]).items()):
-        entry = header[place["tensor"]]
-        first, last = entry["data_offsets"]
-        tensors[name] = entry | {"data_offsets": [len(body), len(body) + last - first]}
-        body += state[start + first : start + last]
-    return _joined(tensors, {"format": "pt"}, body)
+    names = {place["tensor"]: name for name, place in sorted(_pairs(course["model"]).items())}
+    tensors, body = _some(header, names, state)
+    return _joined({names[key]: entry for key, entry in tensors.items()}, {"format": "pt"}, body)
 
 
 def opened(data: bytes, experiment: Experiment) -> tuple[Experiment, bytes]:
@@ -111,6 +111,28 @@ def _experiment(metadata: dict[str, str]) -> Experiment:
 
 def _pairs(plan: Any) -> dict[Any, Any]:
     return dict(plan["pairs"])
+
+
+def _tensors(plan: Any) -> Iterator[str]:
+    """The names of the tensors in nested state."""
+    if isinstance(plan, list):
+        for item in plan:
+            yield from _tensors(item)
+    elif isinstance(plan, dict):
+        if "tensor" in plan:
+            yield plan["tensor"]
+        yield from _tensors(plan.get("tuple") or plan.get("pairs") or [])
+
+
+def _some(header: dict[str, Any], names: Iterable[str], data: bytes) -> tuple[dict[str, Any], bytes]:
+    """These tensors of a file alone, one behind the other, and their bytes."""
+    tensors, parts, end, start = {}, [], 0, _body(data)
+    for name in names:
+        first, last = header[name]["data_offsets"]
+        tensors[name] = header[name] | {"data_offsets": [end, end + last - first]}
+        parts.append(data[start + first : start + last])
+        end += last - first
+    return tensors, b"".join(parts)
 
 
 def _body(data: bytes) -> int:

@@ -1,5 +1,6 @@
 """Whether the output of a network fits its loss and its task, and what to do if not."""
 
+import math
 from dataclasses import dataclass
 
 from playground.shapes import ShapeError, shape_text
@@ -187,8 +188,13 @@ def _twice(experiment: Experiment) -> Finding | None:
 
 
 def _batches(experiment: Experiment) -> Finding | None:
-    """Batch statistics of a single sample do not exist."""
-    names = [layer.name for layer in every_layer(experiment.layers) if layer.entry.batch_statistics]
+    """Batch statistics of a single number do not exist; of a single sample's channels, which hold many, they do."""
+    names = [
+        inner.name
+        for layer, report in zip(experiment.layers, experiment.outline(), strict=True)
+        for inner in every_layer([layer])
+        if inner.entry.batch_statistics and (inner is not layer or math.prod(report.in_shape[1:]) == 1)
+    ]
     count, size, drop_last = experiment.data.train_count, experiment.training.batch_size, experiment.training.drop_last
     if drop_last and size > count:
         return Finding(

@@ -84,7 +84,9 @@ class KeptRun(Frozen):
             for name, value in (header.get(split) or {}).items():
                 if value is not None:
                     scores[f"{split}_{name}"] = value
-        curves = {name: _rounded(arrays.get(f"curve_{name}", ())) for name in CURVES}
+        # a run that looks back shows its whole course, of which what came later is not its own
+        steps = [float(step) for step in arrays.get("curve_step", ()) if step <= header["step"]]
+        curves = {name: _rounded(arrays.get(f"curve_{name}", ())[: len(steps)]) for name in CURVES}
         return cls.of(
             words=experiment.to_query(),
             made=made,
@@ -94,7 +96,7 @@ class KeptRun(Frozen):
             message=header.get("message") or "",
             device=header.get("device") or "",
             scores=scores,
-            steps=tuple(float(step) for step in arrays.get("curve_step", ())),
+            steps=tuple(steps),
             curves={name: points for name, points in curves.items() if any(value is not None for value in points)},
         )
 

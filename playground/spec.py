@@ -119,6 +119,11 @@ class OptimizerSpec(Part):
             raise ValueError(f"optimizer (Rprop): etas are {shrink:g} and {grow:g}; they lie below and above 1.")
         return self
 
+    @property
+    def passes(self) -> int:
+        """Forward passes of one step, at most: torch lets LBFGS have a quarter more of them than iterations."""
+        return self.args["max_iter"] * 5 // 4 if self.entry.closure else 1
+
 
 class SchedulerSpec(Part):
     registry = SCHEDULERS
@@ -410,11 +415,12 @@ class Experiment(Frozen):
                 f"layers: training keeps {memory / 2**20:,.0f} MB of activations for a batch of {batch:,}; the most is "
                 f"{LIMITS.max_activation_mb:,} MB. Use smaller batches, fewer channels, or pool earlier."
             )
-        work = sum(report.macs for report in reports) * batch
+        work = sum(report.macs for report in reports) * batch * self.optimizer.passes
         if work > LIMITS.max_step_work:
+            less = "Use smaller batches, fewer units, or pool earlier"
             raise ValueError(
                 f"layers: one step takes {work:,} multiply-adds; the most is {LIMITS.max_step_work:,}. "
-                "Use smaller batches, fewer units, or pool earlier."
+                + (f"{less}, or a smaller max_iter." if self.optimizer.passes > 1 else f"{less}.")
             )
         return self
 

@@ -23,6 +23,7 @@ def layer(**fields):
         "title": "Linear 8",
         "weight": {"norm": 1.0, "rms": 0.2},
         "gradient": {"norm": 0.1, "rms": 0.02},
+        "gradient_share": 0.5,
         "update_ratio": 0.001,
         "dead": None,
         "saturated": None,
@@ -257,6 +258,10 @@ def test_remarks_say_what_is_not_there_yet_and_what_is_too_much():
     assert remarks(activation("ReLU", dead=0.4))["dead"].level == "good"
     assert remarks(activation("Tanh", saturated=0.7))["saturated"].level == "watch"
     assert set(remarks(activation("Dropout"))) == set()
+    assert remarks(layer())["weight"].level == remarks(layer())["gradient"].level == "good"
+    assert "Try L2" in remarks(layer(weight={"norm": 99.0, "rms": 12.5}))["weight"].sentence
+    assert remarks(layer(weight={"norm": 0.0, "rms": 0.0}))["weight"].level == "watch"
+    assert "hardly teaches" in remarks(layer(gradient_share=5e-4))["gradient"].sentence
 
 
 def test_advice_needs_neither_torch_nor_numpy():

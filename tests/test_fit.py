@@ -5,6 +5,7 @@ import pytest
 from playground.catalog import DATASETS, LOSSES
 from playground.fit import findings, fitted
 from playground.spec import Experiment, LossSpec
+from playground.training import Run
 
 CASES = {
     "softmax twice": ("data=iris&net=Linear~ReLU~Linear.3~Softmax&loss=CrossEntropyLoss", "applied twice", False),
@@ -65,3 +66,11 @@ def test_a_network_without_weights_is_fatal_and_a_linear_layer_mends_it():
     assert "nothing to learn" in finding.message
     assert finding.fix.layers[-1].name == "Linear"
     assert findings(finding.fix) == []
+
+
+def test_a_single_picture_is_batch_enough_for_a_norm_over_its_places():
+    net = "Conv2d.4~BatchNorm2d~ReLU~MaxPool2d~Flatten~Linear.10"
+    pictures = Experiment.from_query(f"data=digits.100..image&net={net}&loss=CrossEntropyLoss&batch=1")
+    assert not [finding for finding in findings(pictures) if finding.fatal]
+    run = Run(pictures)
+    assert run.advance(steps=3) == 3

@@ -70,6 +70,18 @@ def test_curves_are_those_of_the_run(circle):
             assert drawn[float(step)] == pytest.approx(value, rel=1e-5)
 
 
+def test_kept_while_looking_back_it_ends_then():
+    run = Run(Experiment.from_query("data=circle"))
+    run.advance(steps=200)
+    run.look_back(75)
+    header, arrays = picture(run)
+    assert arrays["curve_step"].max() > 75
+    found = KeptRun.of_snapshot(run.experiment, header, arrays, MADE)
+    assert (found.step, found.steps[-1]) == (75, 75)
+    assert all(len(points) == len(found.steps) for points in found.curves.values())
+    assert found.curves["train_loss"][-1] == pytest.approx(found.scores["train_loss"], rel=1e-5)
+
+
 def test_nothing_is_kept_of_a_run_at_step_0():
     with pytest.raises(ValueError, match="There is nothing to keep yet: press Play or Step first"):
         kept(steps=0)

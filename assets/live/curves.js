@@ -212,7 +212,7 @@ function pinCurves({ arrays }) {
 function pinBeforeFork(view, fresh) {
   const old = view.header;
   if (old?.now == null || fresh.now != null || fresh.run !== old.run) return;
-  if (fresh.step < old.step || fresh.step === old.now) return; // begun anew, or back in the present
+  if ((fresh.forks ?? 0) <= (old.forks ?? 0)) return; // begun anew, or back in the present
   view.pinned = pinCurves(view);
   if (view.pinned) view.pinned.label = `before the fork at ${formatTick(old.step)}`;
   markCurveSwitches(view);

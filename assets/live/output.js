@@ -38,8 +38,9 @@ function outputTitle(view) {
     scatter: view.arrays.continued ? "Going on by itself" : "Predicted against true value",
     none: "Output",
   };
-  const wrong = header.view === "plane" && isShown(view, "errors") ? ` · ${countErrors(view)} wrong` : "";
-  return titles[outputKind(view)] + wrong;
+  const marked = header.view === "plane" && isShown(view, "errors") ? markedWords(view) : "";
+  view.root.dataset.marked = marked;
+  return titles[outputKind(view)] + (marked && ` · ${marked}`);
 }
 
 function drawOutput(view, panel, context) {

@@ -46,11 +46,15 @@ function fillSurface(view) {
   return view.surface.canvas;
 }
 
-/** Stripes where the most likely class has a probability below UNSURE. */
-function hatchUnsure({ arrays: { surface, confidence }, theme }, pixels, columns) {
-  for (let k = 0; k < surface.length; k += 1) {
-    const sure = confidence ? confidence[k] : Math.max(surface[k], 255 - surface[k]);
-    if (sure < 255 * UNSURE && ((Math.floor(k / columns) + (k % columns)) & 3) < 2) pixels[k] = theme.hatch;
+/** Whether the most likely class of a cell has a probability below UNSURE. */
+function isUnsure({ surface, confidence }, cell) {
+  return (confidence ? confidence[cell] : Math.max(surface[cell], 255 - surface[cell])) < 255 * UNSURE;
+}
+
+/** Stripes where the network is unsure. */
+function hatchUnsure({ arrays, theme }, pixels, columns) {
+  for (let k = 0; k < pixels.length; k += 1) {
+    if (((Math.floor(k / columns) + (k % columns)) & 3) < 2 && isUnsure(arrays, k)) pixels[k] = theme.hatch;
   }
 }
 

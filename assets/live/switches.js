@@ -2,7 +2,7 @@
 
 const SWITCHES = {
   discrete: { text: "discrete", title: "Show the class (or the sign) instead of how sure the network is" },
-  errors: { text: "errors", title: "Ring the points that the network gets wrong, and hatch where it is unsure" },
+  errors: { text: "errors", title: "Ring the points that the network gets wrong (dashed: right, but unsure), and hatch where it is unsure" },
   lines: { text: "zero lines", title: "Where each unit of the first layer is zero before its activation" },
   bend: { text: "hidden space", title: "The plane as two units of a layer see it" },
 };
@@ -47,7 +47,9 @@ function markSwitches(view) {
   if (switches.box.dataset.drawing !== hidden) switches.box.dataset.drawing = hidden;
 }
 
-const hasPlainInputs = ({ columns }) => columns.length > 1 && columns[0].labels.join() === "x,y";
+/** Whether the first layer with units sees x and y themselves, and not what another layer has made of them. */
+const hasPlainInputs = ({ columns }) =>
+  columns.length > 1 && columns[0].title === "input" && columns[0].labels.join() === "x,y";
 
 /** Whether a switch is on and has something to show. */
 const isShown = (view, name) => view.shows[name] && !view.switches.buttons[name].hidden;
@@ -86,26 +88,44 @@ function zeroLine(a, b, c, low, high) {
   return [low, (-c - a * low) / b, high, (-c - a * high) / b];
 }
 
-/** A ring around every point that the network gets wrong. */
-function drawErrors(view, context, box) {
-  const { wrong, points } = view.arrays;
-  if (!wrong || !points) return;
-  context.beginPath();
+/** Indices of the points that the network gets wrong, and of the others of which it is unsure. */
+function markedPoints({ arrays: { wrong, points, surface, confidence } }) {
+  const marked = { wrong: [], unsure: [] };
+  if (!wrong || !points || !surface) return marked;
+  const [rows, columns] = surface.shape;
   for (let k = 0; k < points.length / POINT; k += 1) {
-    if (!(wrong[k >> 3] & (128 >> (k & 7)))) continue;
-    const x = box.x + (points[k * POINT] / 255) * box.width;
-    const y = box.y + (1 - points[k * POINT + 1] / 255) * box.height;
-    context.moveTo(x + 6, y);
-    context.arc(x, y, 6, 0, 2 * Math.PI);
+    const column = Math.min(columns - 1, Math.floor((points[k * POINT] / 255) * columns));
+    const row = Math.min(rows - 1, Math.floor((1 - points[k * POINT + 1] / 255) * rows));
+    if (wrong[k >> 3] & (128 >> (k & 7))) marked.wrong.push(k);
+    else if (isUnsure({ surface, confidence }, row * columns + column)) marked.unsure.push(k);
   }
-  context.strokeStyle = view.theme.danger;
-  context.lineWidth = 1.8;
-  context.stroke();
+  return marked;
 }
 
-/** How many of the points shown are wrong. */
-function countErrors({ arrays }) {
-  let count = 0;
-  for (let byte of arrays.wrong ?? []) for (; byte; byte &= byte - 1) count += 1;
-  return count;
+/** A ring around every point that the network gets wrong, and a dashed one where it is right and unsure. */
+function drawErrors(view, context, box) {
+  const marked = markedPoints(view);
+  const ring = (points, colour, dash) => {
+    context.beginPath();
+    for (const k of points) {
+      const x = box.x + (view.arrays.points[k * POINT] / 255) * box.width;
+      const y = box.y + (1 - view.arrays.points[k * POINT + 1] / 255) * box.height;
+      context.moveTo(x + 6, y);
+      context.arc(x, y, 6, 0, 2 * Math.PI);
+    }
+    context.strokeStyle = colour;
+    context.setLineDash(dash);
+    context.stroke();
+  };
+  context.save();
+  context.lineWidth = 1.8;
+  ring(marked.unsure, view.theme.text, [2.4, 2.4]);
+  ring(marked.wrong, view.theme.danger, []);
+  context.restore();
+}
+
+/** How many points have a ring, in words. */
+function markedWords(view) {
+  const { wrong, unsure } = markedPoints(view);
+  return `${wrong.length} wrong, ${unsure.length} unsure`;
 }

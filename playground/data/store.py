@@ -37,6 +37,11 @@ def key_of(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()[:KEY_LENGTH]
 
 
+def has(key: str) -> bool:
+    """Whether the file is there; asking does not count as use."""
+    return bool(_KEY.fullmatch(key)) and (folder() / key).is_file()
+
+
 def put(data: bytes) -> str:
     """Keep `data`; its key.
 

@@ -9,12 +9,15 @@ import io
 import queue
 import sys
 import threading
+import time
 from collections import deque
 from typing import Any
 
 from playground.engine.__main__ import devices, warm_up
 from playground.engine.wire import join_frame, read_frame
 
+FORGET = 300.0
+"""Seconds without a question after which a web process is gone."""
 REST = 0.0005
 """Seconds after every slice in which the event loop has the interpreter; else it waits for it at every message."""
 
@@ -35,6 +38,7 @@ class HostActor:
         self._asked: dict[int, tuple[str, int]] = {}  # id of a command -> who sent it under which id
         self._waiting: dict[str, deque[bytes]] = {}
         self._news: dict[str, tuple[asyncio.AbstractEventLoop, asyncio.Event]] = {}
+        self._heard: dict[str, float] = {}  # when a web process has last asked
         self._host = host_class(self._inbox, self, REST)
         threading.Thread(target=self._host.serve, name="playground host", daemon=True).start()
 
@@ -43,6 +47,7 @@ class HostActor:
         with self._lock:
             self._waiting[client] = deque()
             self._news[client] = asyncio.get_running_loop(), asyncio.Event()
+            self._heard[client] = time.monotonic()
         return self._ready
 
     async def send(self, client: str, frames: bytes) -> None:
@@ -58,6 +63,7 @@ class HostActor:
     async def receive(self, client: str, patience: float) -> bytes:
         """The frames that wait for a web process; waits so many seconds for the first."""
         _, news = self._news[client]
+        self._heard[client] = time.monotonic()
         if not self._waiting[client]:
             try:
                 await asyncio.wait_for(news.wait(), patience)
@@ -71,8 +77,11 @@ class HostActor:
     async def detach(self, client: str) -> None:
         """A web process goes; its runs stand still when their leases end."""
         with self._lock:
-            self._waiting.pop(client, None)
-            self._news.pop(client, None)
+            self._forget(client)
+
+    def _forget(self, client: str) -> None:
+        for known in (self._waiting, self._news, self._heard):
+            known.pop(client, None)
 
     def write(self, data: Any, /) -> int:
         """One frame of the host: an answer for who has asked, or an event for all."""
@@ -85,6 +94,8 @@ class HostActor:
                 client, header["id"] = self._asked.pop(header["id"])
                 clients, data = [client], join_frame(header, body)
             else:
+                for gone in [name for name, heard in self._heard.items() if time.monotonic() - heard > FORGET]:
+                    self._forget(gone)  # it was ended without a word
                 clients = list(self._waiting)
             for client in clients:
                 if client in self._waiting:

@@ -323,28 +323,38 @@ class Guest:
 
     # -- states ---------------------------------------------------------------------------------------------------
 
-    def kept(self, now: float, every: float = KEEP_EVERY) -> bytes | None:
-        """The state to keep outside this process, if it has changed and the last one is old enough."""
+    def kept(self, now: float, every: float = KEEP_EVERY, dear: bool = False) -> bytes | None:
+        """The state to keep outside this process, if it has changed and the last one is old enough.
+
+        `dear`: also where states take more than their share of the time.
+        """
         if self.failed is not None or self._kept_as == (self.run.step, self._changes):
             return None
-        if now - self._kept_at < max(every, self._keep_cost / KEEP_SHARE):
+        if now - self._kept_at < max(every, 0.0 if dear else self._keep_cost / KEEP_SHARE):
             return None
+        return self._state_or_none(now)
+
+    def last_state(self, now: float) -> bytes | None:
+        """The state with which it leaves this host: with the moments that it can go back to."""
+        return None if self.failed is not None else self._state_or_none(now, whole=True)
+
+    def _state_or_none(self, now: float, whole: bool = False) -> bytes | None:
         try:
-            return self.state(now)
+            return self.state(now, whole)
         except TooLarge:
             return None
         except Exception as error:
             self.fail(error)
             return None
 
-    def state(self, now: float) -> bytes:
+    def state(self, now: float, whole: bool = False) -> bytes:
         """Everything needed to open the run again where it is.
 
         Raises:
             TooLarge: more than can be sent; one sentence.
         """
         start = time.thread_time()
-        state = self.run.state()
+        state = self.run.state(whole)
         self._kept_as, self._kept_at = (self.run.step, self._changes), now
         self._keep_cost = time.thread_time() - start
         if len(state) > MOST_STATE:

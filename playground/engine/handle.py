@@ -172,6 +172,7 @@ class Handle:
 
     def play(self) -> None:
         """Move on until paused, finished, or no longer looked at; where all places are taken, after a wait in line."""
+        self._lease_end = time.monotonic() + LEASE  # who stands in line is looking
         if self._engine.line.admit(self):
             self._playing = True
             self._command("play")
@@ -221,7 +222,7 @@ class Handle:
         """
         old, self._device = self._device, device
         self._playing = False
-        self._command("state")
+        self._command("state", whole=True)
         try:
             self._command("open", experiment=self._experiment, state=self._kept)
         except ValueError:

@@ -8,6 +8,7 @@ import math
 import queue
 import time
 import traceback
+from collections import deque
 from collections.abc import Callable
 from typing import Any
 
@@ -27,8 +28,8 @@ KEEP_AT_COMMAND = 0.0
 STATES_AT_ONCE = 32 * 2**20
 """Bytes of kept states in one answer; the rest waits for the next."""
 
-MOST_WAITS = 1000
-"""Waits that are remembered until somebody asks for the longest."""
+MOST_WAITS, WAITS_WITHIN = 10_000, 15.0
+"""How many waits of runs for their slices are remembered, and for how many seconds."""
 
 Message = tuple[dict[str, Any], bytes]
 
@@ -51,7 +52,7 @@ class Host:
         self.guests: dict[str, Guest] = {}
         self._virtual_time = 0.0  # processor time had by the run served last: who comes new begins there
         self._next_sweep = 0.0
-        self._waits: list[float] = []  # seconds that runs have waited for their slices since somebody asked
+        self._waits: deque[tuple[float, float]] = deque(maxlen=MOST_WAITS)  # when, and how many seconds
         self._commands: dict[str, Callable[[Guest, dict[str, Any]], list[Part] | None]] = {
             "play": self._play,
             "pause": self._pause,
@@ -100,8 +101,9 @@ class Host:
     def _slice(self, ready: list[Guest]) -> None:
         guest = min(ready, key=lambda guest: (max(guest.used, self._virtual_time), guest.served_at))
         guest.used = self._virtual_time = max(guest.used, self._virtual_time)
-        if guest.served_at and len(ready) > 1 and len(self._waits) < MOST_WAITS:
-            self._waits.append(time.monotonic() - max(guest.served_at, guest.waiting_since))
+        if guest.served_at and len(ready) > 1:
+            now = time.monotonic()
+            self._waits.append((now, now - max(guest.served_at, guest.waiting_since)))
         guest.work(min(SLICE_MOST, max(SLICE_LEAST, ROUND / len(ready))))
         self._answer_waiting(guest)
 
@@ -116,7 +118,7 @@ class Host:
         self._next_sweep = now + KEEP_UNWATCHED / 10 if self.guests else math.inf
 
     def _give_back(self, guest: Guest) -> None:
-        state = guest.kept(math.inf)
+        state = guest.last_state(time.monotonic())
         self._send({"event": "given back", "run": guest.id}, [("state", guest.id, state)] if state else [])
         del self.guests[guest.id]
 
@@ -252,10 +254,10 @@ class Host:
 
     def _look_back(self, guest: Guest, header: dict[str, Any]) -> list[Part]:
         guest.look_back(header["step"])
-        return self._drawn(guest)
+        return self._drawn(guest, dear=True)  # the handle knows the settings of then: a state must go with them
 
     def _state(self, guest: Guest, header: dict[str, Any]) -> list[Part]:
-        return [("state", guest.id, guest.state(time.monotonic()))]
+        return [("state", guest.id, guest.state(time.monotonic(), header.get("whole", False)))]
 
     def _hand_over(self, guest: Guest, header: dict[str, Any]) -> list[Part]:
         """Give the run back, for another host to carry it; one on its way to a step stays here."""
@@ -278,12 +280,12 @@ class Host:
             for id in waiting:
                 self._send({"id": id}, parts)
 
-    def _drawn(self, guest: Guest) -> list[Part]:
+    def _drawn(self, guest: Guest, dear: bool = False) -> list[Part]:
         """The present picture, and the state where it has changed: what was just asked for must not be lost."""
         now = time.monotonic()
         picture = guest.picture(now, at_once=True)
         assert picture is not None, "a picture asked for at once is always there"
-        state = guest.kept(now, KEEP_AT_COMMAND)
+        state = guest.kept(now, KEEP_AT_COMMAND, dear)
         return [("snapshot", guest.id, picture), *([("state", guest.id, state)] if state else [])]
 
     def _collect(self, wanted: dict[str, float], pace: float) -> list[Part]:
@@ -306,8 +308,8 @@ class Host:
     def _health(self) -> dict[str, Any]:
         now = time.monotonic()
         playing = sum(guest.due(now) < math.inf for guest in self.guests.values())
-        waits, self._waits = self._waits, []
-        return {"runs": len(self.guests), "playing": playing, "memory": memory(), "wait": max(waits, default=0.0)}
+        wait = max((seconds for at, seconds in list(self._waits) if now - at <= WAITS_WITHIN), default=0.0)
+        return {"runs": len(self.guests), "playing": playing, "memory": memory(), "wait": wait}
 
     def _send(self, header: dict[str, Any], parts: list[Part] = []) -> None:  # noqa: B006 - never changed
         table, body = join_parts(parts)

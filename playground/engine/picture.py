@@ -113,6 +113,8 @@ class Painter:
         header["train_points"] = self.train_points
         if self.run.looking_back:
             header["now"] = self.run.present_step
+        if self.run.forks:
+            header["forks"] = self.run.forks
         if self.traced is not None:
             header["trace"] = self._trace(self.traced)
         view = {"plane": self._plane, "line": self._line, "table": self._table}[self.facts["view"]]

@@ -38,7 +38,8 @@ class LockstepJob(Job):
         experiment = PRESETS[preset].experiment if preset else Experiment.from_query(query)
         experiment = experiment.but(training=experiment.training.but(epochs=epochs))
         self.both = Lockstep.of(experiment, dtype, PRESETS[preset].network if preset else "")
-        self.steps = min(MAX_STEPS, epochs * len(self.both.batches))
+        self.wanted = epochs * len(self.both.batches)
+        self.steps = min(MAX_STEPS, self.wanted)
         self.table = Table(COLUMNS, MAX_ROWS)
         self.last: tuple[float, ...] = ()
         self.where, self.largest = "", 0.0
@@ -85,6 +86,8 @@ class LockstepJob(Job):
 
     def _ended(self) -> str:
         """Why the comparison is over before its last step, or nothing."""
+        if self.both.step >= MAX_STEPS < self.wanted:
+            return f"A comparison ends after {MAX_STEPS:,} steps; all {self.wanted:,} are for the page Train."
         if not self.last or (math.isfinite(self.last[1]) and math.isfinite(self.last[2])):
             return ""
         ours, theirs = self.last[1:3]

@@ -127,7 +127,7 @@ class ParitySpec(Frozen):
             raise ValueError(sentence(error)) from None
 
 
-WORD = {name: name for name in ParitySpec.model_fields} | {"batch": "many", "width": "wide"}
+WORD = {name: name for name in ParitySpec.model_fields} | {"batch": "many", "width": "wide", "columns": "numbers"}
 """Field -> word in the address bar; those of an experiment mean the network of the Train page."""
 
 

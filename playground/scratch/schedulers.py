@@ -109,7 +109,7 @@ class ExponentialLR(Scheduler):
 
 
 class ConstantLR(Scheduler):
-    """base · factor for the first total_iters steps, then base."""
+    """base · factor for the first total_iters steps, then base; with total_iters 0, as in torch, it never is base."""
 
     def __init__(self, optimizer: Optimizer, factor: float = 1 / 3, total_iters: int = 5, last_epoch: int = -1) -> None:
         if not 0 <= factor <= 1:
@@ -118,11 +118,14 @@ class ConstantLR(Scheduler):
         super().__init__(optimizer, last_epoch)
 
     def lr(self, base: float, t: int) -> float:
-        return base * (self.factor if t < self.total_iters else 1)
+        return base * (self.factor if t < self.total_iters or not self.total_iters else 1)
 
 
 class LinearLR(Scheduler):
-    """base times a factor that goes straight from start_factor to end_factor in total_iters steps: a warm-up."""
+    """base times a factor that goes straight from start_factor to end_factor in total_iters steps: a warm-up.
+
+    With total_iters 0, as in torch, it stays at start_factor.
+    """
 
     def __init__(
         self,
@@ -141,7 +144,7 @@ class LinearLR(Scheduler):
         super().__init__(optimizer, last_epoch)
 
     def lr(self, base: float, t: int) -> float:
-        done = min(t, self.total_iters) / self.total_iters if self.total_iters else 1.0
+        done = min(t, self.total_iters) / self.total_iters if self.total_iters else 0.0
         return base * (self.start_factor + (self.end_factor - self.start_factor) * done)
 
 

@@ -10,14 +10,27 @@ from torch import Tensor
 class Batches:
     """Goes over (inputs, targets) epoch after epoch, in the order of `DataLoader(generator=...)` to the bit.
 
+    Args:
+        least: samples that a batch must have. A rest that is smaller, which only `resize` can leave, joins the batch
+            before it.
+
     Attributes:
         position: samples of the present epoch that were given out; 0 between two epochs.
         epochs_done: epochs that were given out whole.
     """
 
-    def __init__(self, inputs: Tensor, targets: Tensor, size: int, shuffle: bool, seed: int, drop_last: bool = False):
+    def __init__(
+        self,
+        inputs: Tensor,
+        targets: Tensor,
+        size: int,
+        shuffle: bool,
+        seed: int,
+        drop_last: bool = False,
+        least: int = 1,
+    ):
         self.inputs, self.targets, self.size, self.shuffle = inputs, targets, size, shuffle
-        self.drop_last = drop_last
+        self.drop_last, self.least = drop_last, least
         self.generator = torch.Generator().manual_seed(seed)
         self.position, self.epochs_done = 0, 0
         self._order = self._past = torch.empty(0, dtype=torch.int64)
@@ -50,7 +63,17 @@ class Batches:
     @property
     def left(self) -> int:
         """Batches to the end of the epoch under way; a whole epoch's between two."""
-        return max(1, -(-(self._end - self.position) // self.size))
+        return max(1, len(self._sizes(self._end - self.position)))
+
+    def _sizes(self, count: int) -> list[int]:
+        """How so many samples are shared out."""
+        whole, rest = divmod(count, self.size)
+        sizes = [self.size] * whole
+        if whole and 0 < rest < self.least:
+            sizes[-1] += rest
+        elif rest:
+            sizes.append(rest)
+        return sizes
 
     def done(self, count: int) -> bool:
         """A batch of `count` samples was trained on; whether it was the last of its epoch."""
@@ -84,7 +107,7 @@ class Batches:
     def coming(self) -> Tensor:
         """Rows of the next batch, in its order; the next epoch's order is looked at, but not drawn."""
         if self.position:
-            return self._order[self.position : min(self.position + self.size, self._end)]
+            return self._order[self.position :][: self._sizes(self._end - self.position)[0]]
         generator = torch.Generator()
         generator.set_state(self.generator.get_state())
         return self._drawn_order(generator)[: self.size]
@@ -119,7 +142,8 @@ class Batches:
         self._left = iter(self._parts(self.inputs[left], self.targets[left]) if len(left) else ())
 
     def _parts(self, inputs: Tensor, targets: Tensor) -> list[tuple[Any, Any]]:
-        return list(zip(inputs.split(self.size), targets.split(self.size), strict=True))
+        sizes = self._sizes(len(inputs))
+        return list(zip(inputs.split(sizes), targets.split(sizes), strict=True))
 
     def state_dict(self) -> dict[str, Any]:
         return {
@@ -140,5 +164,5 @@ class ArrayBatches(Batches):
     """The same batches as NumPy arrays."""
 
     def _parts(self, inputs: Tensor, targets: Tensor) -> list[tuple[Any, Any]]:
-        x, t = inputs.numpy(), targets.numpy()
-        return [(x[start : start + self.size], t[start : start + self.size]) for start in range(0, len(x), self.size)]
+        parts = super()._parts(inputs, targets)
+        return [(x.numpy(), t.numpy()) for x, t in parts]

@@ -20,7 +20,7 @@ from playground.training.samples import samples
 
 MAX_SAMPLES = 512
 """Training points, evenly spread, whose values are looked at."""
-MAX_CURVE, MAX_BATCH, BINS = 96, 256, 24
+MAX_CURVE, MAX_BATCH, MAX_NUMBERS, BINS = 96, 256, 16, 24
 FLAT_SLOPE = 0.05
 """A value is at a flat end where the slope of its activation is below this share of the steepest one."""
 
@@ -47,11 +47,12 @@ STATE_NAMES = {
 def health(run: Run, full: bool = True) -> dict[str, Any]:
     """The numbers by which a run is judged, and those of every layer.
 
-    `layers[i]`: index, name, title, parameters; `weight`, `gradient`: {norm, rms, histogram} or None; `update_ratio`:
-    norm of the last step over the norm of the weights; `dead`: share of the units of a ReLU that are 0 for every
-    training point; `saturated`: share of a Sigmoid's or Tanh's values at its flat ends; `activation`: {histogram}. A
-    histogram is {counts, edges}, and there is one only if `full`. Gradients are those of the last step. Weight,
-    gradient and update are of the layer's weights; biases are left out.
+    `layers[i]`: index, name, title, parameters; `weight`, `gradient`: {norm, rms, histogram} or None; `gradient_share`:
+    its rms over the largest one of all layers; `update_ratio`: norm of the last step over the norm of the weights;
+    `dead`: share of the units of a ReLU that are 0 for every training point; `saturated`: share of a Sigmoid's or
+    Tanh's values at its flat ends; `activation`: {histogram}; `numbers`: {name: a number for each unit} of a layer
+    without a matrix. Histograms, which are {counts, edges}, and numbers are there only if `full`. Gradients are those
+    of the last step. Weight, gradient and update are of the layer's weights; biases are left out.
     """
     scores = run.evaluate()
     targets = run.data.y_train if not run.experiment.data.classes else np.zeros(1)
@@ -84,7 +85,7 @@ def _curve(run: Run, scores: Mapping[str, Mapping[str, float | None]]) -> dict[s
 
 def _layers(run: Run, full: bool) -> list[dict[str, Any]]:
     updates = dict(zip(run.model.parameters(), run.last_update or [], strict=False))
-    tables = []
+    tables: list[dict[str, Any]] = []
     for index, (layer, module, values) in enumerate(zip(run.experiment.layers, run.model, _values(run), strict=True)):
         weight = getattr(module, "weight", None)
         units = layer.entry.size
@@ -100,9 +101,21 @@ def _layers(run: Run, full: bool) -> list[dict[str, Any]]:
                 "dead": _dead(values) if layer.name == "ReLU" else None,
                 "saturated": _saturated(layer.name, values) if layer.name in SLOPES else None,
                 "activation": {"histogram": _histogram(values)} if full else None,
+                "numbers": _numbers(module) if full else {},
             }
         )
+    largest = max((table["gradient"]["rms"] for table in tables if table["gradient"]), default=0.0)
+    for table in tables:
+        table["gradient_share"] = table["gradient"]["rms"] / largest if table["gradient"] and largest else None
     return tables
+
+
+def _numbers(module: torch.nn.Module) -> dict[str, list[float]]:
+    """What a layer without a matrix of weights works with, one number for each unit, such as a running mean."""
+    tensors = dict((*module.named_parameters(recurse=False), *module.named_buffers(recurse=False)))
+    if any(tensor.dim() > 1 for tensor in tensors.values()):
+        return {}
+    return {name: tensor[:MAX_NUMBERS].tolist() for name, tensor in tensors.items() if tensor.dim() == 1}
 
 
 def _values(run: Run) -> list[Tensor]:

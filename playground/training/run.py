@@ -15,7 +15,7 @@ from playground.data import load
 from playground.device import pick_device
 from playground.fit import findings
 from playground.models import build, resolve
-from playground.spec import Experiment, needs_reset
+from playground.spec import Experiment, every_layer, needs_reset
 from playground.training import metrics, record
 from playground.training.batches import Batches
 from playground.training.history import History
@@ -57,6 +57,7 @@ class Run:
         message: one sentence about a status other than 'ready'.
         fused: whether the optimizer runs with `fused=True`.
         timeline: the moments that `look_back` can go to.
+        forks: how often it has gone on from an earlier moment.
     """
 
     _checkpoint: dict[str, Any]
@@ -92,8 +93,15 @@ class Run:
         self.x_train, self.y_train, self.t_train = self._tensors(self.data.x_train, self.data.y_train)
         self.x_val, self.y_val, self.t_val = self._tensors(self.data.x_val, self.data.y_val)
         training = experiment.training
+        together = any(layer.entry.batch_statistics for layer in every_layer(experiment.layers))
         self.batches = self.batches_class(
-            self.x_train, self.t_train, training.batch_size, training.shuffle, experiment.seed, training.drop_last
+            self.x_train,
+            self.t_train,
+            training.batch_size,
+            training.shuffle,
+            experiment.seed,
+            training.drop_last,
+            least=2 if together else 1,
         )
         self.step = 0
         self._update: tuple[int, list[Tensor]] = (0, [])
@@ -102,6 +110,7 @@ class Run:
         self.status, self.message = "ready", ""
         self.history, self.timeline = History(), Timeline()
         self._present: tuple[Moment, History] | None = None
+        self.forks = 0
         reports = experiment.outline()
         self._memory = sum(report.memory for report in reports)
         self.sample_work = sum(report.macs for report in reports) + self._memory
@@ -452,6 +461,7 @@ class Run:
         self._load(self._checkpoint if self._checkpoint["step"] <= failed - 2 else self._older)
         while self.step < failed - 2:
             self._train_step(recorded=False)
+        self._leave_the_exploded()
         self.history.cut(self.step)
         self.timeline.cut(self.step)
         self.evaluate()
@@ -461,6 +471,16 @@ class Run:
             f"Diverged at step {failed:,}: the loss became {value}{where}. The weights of step {self.step:,} are back. "
             f"Try a smaller learning rate (now {lr:g}), or clip the gradients."
         )
+
+    def _leave_the_exploded(self) -> None:
+        """A step right before a change of settings may have spoilt the weights that the change began with: then go
+        back to the last kept moment before them, under the present settings."""
+        wanted, usable = self.experiment, self._usable(self.evaluate()["train"]["loss"] or 0.0)
+        earlier = [moment for moment in self.timeline if moment.step < self.step]
+        if not usable and earlier:
+            self._be(earlier[-1])
+            refusal = self.update(wanted)
+            assert refusal is None, f"a change within one course needs no reset: {refusal}"
 
     def _first_out_of_bounds(self, x: Any) -> str:
         """Which layer is the first whose weights or values are not finite, or far too large, as the end of a sentence.
@@ -500,8 +520,7 @@ class Run:
         if old.optimizer != experiment.optimizer:
             self._update_optimizer(old)
         elif old.scheduler != experiment.scheduler:
-            self._restore_lr()
-            self._build_scheduler()
+            self._change_schedule()
         self._resize_batches()
         if old.training.patience != experiment.training.patience:
             self._best = {"loss": math.inf, "epoch": self.batches.epochs_done, "weights": {}}
@@ -553,15 +572,22 @@ class Run:
         if part.name != old.optimizer.name or changed & set(part.entry.restarts):
             self._build_optimizer()
             return
-        for group in self.optimizer.param_groups:
-            group.update({name: part[name] for name in changed})
-        self._restore_lr()
-        self._build_scheduler()
+        self._change_schedule()
 
-    def _restore_lr(self) -> None:
+    def _change_schedule(self) -> None:
+        """Begin the schedule anew, from the optimizer's own settings: schedules move the rate, and some the momentum.
+
+        Where there was no momentum and one is moved in from now on, the optimizer begins anew, too: its state of
+        before has no place for it.
+        """
+        part, scheduler = self.experiment.optimizer, self.experiment.scheduler
+        if scheduler is not None and scheduler.args.get("cycle_momentum") and not part.args.get("momentum", 1.0):
+            self._build_optimizer()
+            return
         for group in self.optimizer.param_groups:
-            group["lr"] = self.experiment.optimizer["lr"]
+            group.update(part.args)
             group.pop("initial_lr", None)
+        self._build_scheduler()
 
     # -- looking back ---------------------------------------------------------------------------------------------
 
@@ -608,6 +634,7 @@ class Run:
         """Make the moment that is looked at the present one, and forget what came after it."""
         self._present = None
         self.timeline.cut(self.step)
+        self.forks += 1
 
     def _be(self, moment: Moment) -> None:
         self.experiment = moment.experiment
@@ -648,16 +675,23 @@ class Run:
 
     # -- keeping --------------------------------------------------------------------------------------------------
 
-    def state(self) -> bytes:
-        """Everything needed to go on with the same bits: safetensors, with JSON for what is not a tensor."""
-        return record.dump(
-            {
-                "experiment": self.experiment.model_dump_json(),
-                "course": self._course(),
-                "history": self.history.state_dict(),
-                "status": [self.status, self.message],
-            }
-        )
+    def state(self, whole: bool = False) -> bytes:
+        """Everything needed to go on with the same bits: safetensors, with JSON for what is not a tensor.
+
+        While the run looks back, the present is in it too. `whole`: and the moments that it can go back to.
+        """
+        kept: dict[str, Any] = {
+            "experiment": self.experiment.model_dump_json(),
+            "course": self._course(),
+            "history": self.history.state_dict(),
+            "status": [self.status, self.message],
+        }
+        if self._present is not None:
+            moment, history = self._present
+            kept["present"] = {"moment": moment.packed(), "history": history.state_dict()}
+        if whole:
+            kept["timeline"] = self.timeline.state_dict()
+        return record.dump(kept)
 
     @classmethod
     def restore(cls, state: bytes, device: str | torch.device | None = None) -> Self:
@@ -672,10 +706,16 @@ class Run:
             run._load(kept["course"])
             run.history.load_state_dict(kept["history"])
             run.status, run.message = kept["status"]
+            if "present" in kept:
+                history = History()
+                history.load_state_dict(kept["present"]["history"])
+                run._present = Moment.of(kept["present"]["moment"]), history
+            run.begin_timeline()
+            if "timeline" in kept:
+                run.timeline.load_state_dict(kept["timeline"])
         except (KeyError, TypeError, IndexError, RuntimeError) as error:
             raise ValueError(f"the state does not fit its experiment: {str(error).splitlines()[0]}") from None
         run.evaluate()
-        run.begin_timeline()
         return run
 
     def begin_timeline(self) -> None:

@@ -2,15 +2,19 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Self
 
+import torch
 from torch import Tensor
 
 from playground.spec import Experiment
+from playground.training import record
 
 MAX_MOMENTS = 64
 MAX_BYTES = 16 * 2**20
 """What all moments of one run may take; a network of which not even two moments fit has no timeline."""
+MOST_KEPT = 2 * 2**20
+"""What they may take in a state, which waits in the web process until its run is opened again."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +44,21 @@ class Moment:
         """Bytes of all its tensors."""
         return sum(map(size, (self.course, self.gradients, self.update, self.batch)))
 
+    def packed(self) -> Tensor:
+        """All of it as the bytes of one tensor: among others, dozens of tensors of each would be a long list."""
+        state = record.dump({**vars(self), "experiment": self.experiment.model_dump_json()})
+        return torch.frombuffer(bytearray(state), dtype=torch.uint8)
+
+    @classmethod
+    def of(cls, packed: Tensor) -> Self:
+        """The moment that was `packed`.
+
+        Raises:
+            ValueError: the bytes are none.
+        """
+        state = record.parse(packed.numpy().tobytes())
+        return cls(**{**state, "experiment": Experiment.model_validate_json(state["experiment"])})
+
 
 class Timeline:
     """Moments at the ends of epochs. When it is full, every other one goes and only every other one still comes."""
@@ -47,6 +66,16 @@ class Timeline:
     def __init__(self) -> None:
         self.moments: list[Moment] = []
         self.stride = 1
+
+    def state_dict(self) -> dict[str, Any]:
+        """The moments; where they take more than is kept, every other one."""
+        moments, stride = self.moments, self.stride
+        while len(moments) > 1 and sum(moment.size for moment in moments) > MOST_KEPT:
+            moments, stride = moments[::2], 2 * stride
+        return {"stride": stride, "moments": [moment.packed() for moment in moments]}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.stride, self.moments = state["stride"], [Moment.of(moment) for moment in state["moments"]]
 
     def __iter__(self) -> Iterator[Moment]:
         return iter(self.moments)

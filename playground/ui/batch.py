@@ -6,16 +6,12 @@ import streamlit as st
 
 from playground.ui.health import WAITING, ask
 from playground.ui.session import handle
+from playground.ui.svg import circle, class_colour, framed
 from playground.ui.teaching import controls
 from playground.ui.ticking import ticking
 
 BATCH_SECONDS = 1.0
 WHICH = {"next": "The next batch", "last": "The last batch"}
-CLASS_COLOURS = (
-    *("#e69f00", "#0072b2", "#009e73", "#cc79a7", "#d55e00", "#56b4e9", "#f0e442"),
-    *("#754ca5", "#8c8c8c", "#7a3e12"),
-)
-"""As in assets/live/theme.js; the first ones are those of Okabe and Ito, 2008."""
 SIDE, EDGE = 260, 8
 """Pixels of the picture, and of its margin."""
 
@@ -45,7 +41,7 @@ def _batch() -> None:
         if experiment.data.entry.view == "plane":
             drawn, table = table.columns([30, 70], gap="medium")
             with drawn:
-                st.image(picture(told, experiment.data.entry.domain, bool(experiment.data.classes)))
+                st.image(picture(told, experiment.data.entry.domain, experiment.data.classes))
                 st.caption("Large: in this batch, numbered in its order. Faint: the other training points.")
         table.dataframe(rows(told, experiment.data.classes), hide_index=True, height=290)
     st.caption(meaning(told))
@@ -98,7 +94,7 @@ def rows(told: dict[str, Any], classes: int) -> list[dict[str, Any]]:
     ]
 
 
-def picture(told: dict[str, Any], domain: tuple[float, float], classes: bool) -> str:
+def picture(told: dict[str, Any], domain: tuple[float, float], classes: int) -> str:
     """The training points as SVG: faint, and those of the batch large, with their place in its order."""
     low, high = domain
     scale = (SIDE - 2 * EDGE) / (high - low)
@@ -108,29 +104,16 @@ def picture(told: dict[str, Any], domain: tuple[float, float], classes: bool) ->
         return EDGE + scale * (x - low), SIDE - EDGE - scale * (y - low)
 
     def colour(row: dict[str, Any]) -> str:
-        index = int(row["target"]) if classes else int(row["target"] > 0)
-        return CLASS_COLOURS[index % len(CLASS_COLOURS)]
+        return class_colour(row["target"], classes)
 
-    faint = [
-        f'<circle cx="{x:.1f}" cy="{y:.1f}" r="2" fill="{colour(row)}" opacity="0.35"/>'
-        for row in told["all"]
-        for x, y in [place(row)]
-    ]
+    drawn = [circle(*place(row), 2, fill=colour(row), opacity=0.35) for row in told["all"]]
     numbered = len(told["rows"]) <= 32
-    radius = 7 if numbered else 3.5
-    large = []
     for number, row in enumerate(told["rows"], 1):
         x, y = place(row)
-        large.append(
-            f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{radius}" fill="{colour(row)}" stroke="#888" stroke-width="1"/>'
-        )
+        drawn.append(circle(x, y, 7 if numbered else 3.5, fill=colour(row), stroke="#888", stroke_width=1))
         if numbered:
-            large.append(
+            drawn.append(
                 f'<text x="{x:.1f}" y="{y + 3:.1f}" font-size="9" font-family="sans-serif" font-weight="bold" '
                 f'text-anchor="middle" fill="#fff" stroke="#333" stroke-width="2" paint-order="stroke">{number}</text>'
             )
-    frame = f'<rect x="1" y="1" width="{SIDE - 2}" height="{SIDE - 2}" fill="none" stroke="#888" stroke-opacity="0.5"/>'
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {SIDE} {SIDE}" width="{SIDE}" height="{SIDE}">'
-        f"{frame}{''.join(faint)}{''.join(large)}</svg>"
-    )
+    return framed(SIDE, drawn)

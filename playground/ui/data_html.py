@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from html import escape
 from typing import Any
 
-COLOURS = ("#e69f00", "#0072b2", "#009e73", "#cc79a7", "#d55e00", "#56b4e9", "#b8a800")
-"""As in assets/live/theme.js (Okabe and Ito, 2008)."""
+from playground.ui.svg import CLASS_COLOURS, circle, class_colour, framed
+
 STYLE = """<style>
 .dt-grid{display:grid;grid-template-columns:repeat(auto-fill,minmax(var(--dt-wide),1fr));gap:6px;margin:0 0 4px}
 .dt-one{border:1px solid rgba(128,128,128,.3);border-radius:6px;padding:4px;font-size:.76rem;line-height:1.25;
@@ -35,12 +35,8 @@ WIDE = {"picture": "84px", "row": "150px", "sequence": "150px", "tokens": "170px
 
 
 def colour(facts: dict[str, Any], target: float | None) -> str:
-    """Of the class; blue for a value above 0 and orange below, as everywhere."""
-    if target is None:
-        return "#808080"
-    if facts["names"]:
-        return COLOURS[int(target) % len(COLOURS)]
-    return "#0072b2" if target > 0 else "#d55e00"
+    """Of the class, or of the value."""
+    return class_colour(target, len(facts["names"] or ()))
 
 
 def name_of(facts: dict[str, Any], target: float | None) -> str:
@@ -72,15 +68,9 @@ def points(facts: dict[str, Any]) -> str:
     drawn = []
     for x, y, target, trains in facts["places"]:
         paint = colour(facts, target)
-        drawn.append(
-            f'<circle cx="{scaled(x, across):.1f}" cy="{SIDE - scaled(y, up):.1f}" r="3" stroke="{paint}" '
-            f'stroke-width="1.2" fill="{paint if trains else "none"}"/>'
-        )
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {SIDE} {SIDE}" width="{SIDE}" height="{SIDE}">'
-        f'<rect x="1" y="1" width="{SIDE - 2}" height="{SIDE - 2}" fill="none" '
-        f'stroke="#888" stroke-opacity="0.4" rx="6"/>{"".join(drawn)}</svg>'
-    )
+        fill = paint if trains else "none"
+        drawn.append(circle(scaled(x, across), SIDE - scaled(y, up), 3, stroke=paint, stroke_width=1.2, fill=fill))
+    return framed(SIDE, drawn)
 
 
 def batch(facts: dict[str, Any]) -> str:
@@ -148,7 +138,7 @@ def lines(columns: Sequence[Sequence[float | None]]) -> str:
         step = 116 / max(len(column) - 1, 1)
         points = [(2 + k * step, 42 - 40 * (v - low) / span) for k, v in enumerate(column) if v is not None]
         way = " ".join(f"{x:.1f},{y:.1f}" for x, y in points)
-        ink = COLOURS[(place + 1) % len(COLOURS)]
+        ink = CLASS_COLOURS[(place + 1) % len(CLASS_COLOURS)]
         drawn.append(f'<polyline points="{way}" fill="none" stroke="{ink}" stroke-width="1.6"/>')
         if len(column) <= 24:
             drawn += [f'<circle cx="{x:.1f}" cy="{y:.1f}" r="1.7" fill="{ink}"/>' for x, y in points]
@@ -173,8 +163,8 @@ def balance(facts: dict[str, Any]) -> str:
         )
     rows = "".join(
         f"<span>{escape(name)}</span>"
-        f'<span class="lane"><i style="width:{90 * a / most:.1f}%;background:{COLOURS[k % len(COLOURS)]}"></i>'
-        f'<i style="width:{90 * b / most:.1f}%;background:{COLOURS[k % len(COLOURS)]};opacity:.4"></i></span>'
+        f'<span class="lane"><i style="width:{90 * a / most:.1f}%;background:{class_colour(k, len(train))}"></i>'
+        f'<i style="width:{90 * b / most:.1f}%;background:{class_colour(k, len(train))};opacity:.4"></i></span>'
         f'<span class="dt-num">{a:,} + {b:,}</span>'
         for k, (name, a, b) in enumerate(zip(facts["names"], train, val, strict=True))
     )

@@ -6,7 +6,17 @@ from typing import Any
 
 import streamlit as st
 
-from playground.advice import DEAD, LARGE_UPDATE, SATURATED, SMALL_UPDATE, Advice, advise, remarks
+from playground.advice import (
+    DEAD,
+    LARGE_UPDATE,
+    LARGE_WEIGHT,
+    SATURATED,
+    SMALL_UPDATE,
+    VANISHING,
+    Advice,
+    advise,
+    remarks,
+)
 from playground.spec import Experiment
 from playground.ui.session import change, engine, handle
 from playground.ui.session import experiment as present
@@ -89,9 +99,11 @@ def _health() -> None:
         f"Step {facts['step']:,}. Gradient and step are those of the last batch; dead units and flat ends are counted "
         f"over up to 512 training points. Usual: a step of {SMALL_UPDATE:g} to {LARGE_UPDATE:g} of the weights, fewer "
         f"than {100 * DEAD:.0f} % dead units, fewer than {100 * SATURATED:.0f} % of the values at flat ends. "
-        "▲ marks what is outside; ‖·‖ is the norm, √(sum of squares)."
+        f"A weight is up to {LARGE_WEIGHT:g} on average, and a layer's gradient at least {VANISHING:g} of the "
+        "largest one. ▲ marks what is outside; ‖·‖ is the norm, √(sum of squares)."
     )
     _one_weight(handle().experiment, facts["layers"])
+    st.html("".join(numbers(layer) for layer in facts["layers"]))
 
 
 COLUMNS = {
@@ -124,7 +136,7 @@ def _row(layer: dict[str, Any]) -> str:
     )
     cells = [
         f"<th>{layer['index'] + 1} {escape(layer['title'])}</th>",
-        _cell(_number(weight["norm"]) if weight else ""),
+        _cell(_number(weight["norm"]) if weight else "", notes, "weight"),
         _cell(_number(gradient["norm"]) if gradient else "none yet" if learns else "", notes, "gradient"),
         _cell(_number(ratio) if ratio is not None else "none yet" if learns else "", notes, "update"),
         _cell("" if layer["dead"] is None else f"{100 * layer['dead']:.0f} %", notes, "dead"),
@@ -132,6 +144,20 @@ def _row(layer: dict[str, Any]) -> str:
         *(f"<td>{bars(part['histogram']) if part else ''}</td>" for part in (weight, gradient, layer["activation"])),
     ]
     return f"<tr>{''.join(cells)}</tr>"
+
+
+def numbers(layer: dict[str, Any]) -> str:
+    """What a layer without a matrix computes with, such as the running mean of a batch norm; '' where there is none."""
+    if not layer["numbers"]:
+        return ""
+    units = max(map(len, layer["numbers"].values()))
+    head = "".join(f"<th>unit {unit}</th>" for unit in range(units))
+    rows = "".join(
+        f"<tr><th>{escape(name)}</th>{''.join(f'<td>{_number(value)}</td>' for value in values)}</tr>"
+        for name, values in layer["numbers"].items()
+    )
+    head = f"<tr><th>{layer['index'] + 1} {escape(layer['title'])}</th>{head}</tr>"
+    return f'<div class="health-table"><table><thead>{head}</thead><tbody>{rows}</tbody></table></div>'
 
 
 def _cell(text: str, notes: dict[str, Any] | None = None, name: str = "") -> str:

@@ -20,7 +20,7 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from playground.engine import Handle
 from playground.ui.runs import FINISHED, KEEPS
-from playground.ui.session import EXPERIMENT, HANDLE
+from playground.ui.session import EXPERIMENT, HANDLE, names_experiment
 
 KEEP_SECONDS = 600.0
 """How long a run waits for its tab to come back."""
@@ -28,8 +28,8 @@ MOST_WAITING = 200
 LATE_SECONDS = 1.0
 """How much later than the new page the server may hear that the old one has gone."""
 WORD, SETTLED, KEY = "tab-word", "tab-settled", "tab-storage"
-CARRIED = (FINISHED, KEEPS)
-"""What a session knows of its run besides the handle."""
+CARRIED = (EXPERIMENT, FINISHED, KEEPS)
+"""What a session knows of its run besides the handle; the experiment may be one that does not fit yet."""
 TEXT = re.compile(r"[A-Za-z0-9_-]{32}", re.ASCII)
 _SCRIPT = Path(__file__).resolve().parents[2] / "assets" / "tab.js"
 _TAB = st.components.v2.component("playground_tab", html="<span></span>", js=_SCRIPT.read_text("utf-8"))
@@ -103,8 +103,8 @@ def cloakroom() -> Cloakroom:
 def come_back() -> None:
     """At the beginning of the page Train: go on with the run that this tab had before it was reloaded.
 
-    Only with the run that the address shows, and while nothing has been done here. Words that mean nothing are
-    forgotten.
+    Only with the run that the address shows, or where the address shows none, as after a reload of another page; and
+    while nothing has been done here. Words that mean nothing are forgotten.
     """
     said = st.session_state.get(KEY)
     word = getattr(said, "found", "") or ""
@@ -116,7 +116,7 @@ def come_back() -> None:
     if touched or not isinstance(word, str) or not TEXT.fullmatch(word) or word == st.session_state.get(WORD):
         return
     waiting = cloakroom().take(word)
-    if waiting is not None and waiting.run.experiment == st.session_state[EXPERIMENT]:
+    if waiting is not None and (not names_experiment() or waiting.carried[EXPERIMENT] == st.session_state[EXPERIMENT]):
         st.session_state[HANDLE] = waiting.run
         st.session_state.update(waiting.carried)
         own.close()

@@ -98,7 +98,8 @@ def keep_finished() -> None:
     """Once per full run of the page: keep a run that has just ended by itself."""
     run = handle()
     header = run.snapshot.header
-    ended = (run.id, run.experiment, header["step"]) if header["status"] in ENDED and header["step"] else None
+    over = header["status"] in ENDED and header["step"] and "now" not in header  # not when it looks back at an end
+    ended = (run.id, run.experiment, header["step"]) if over else None
     if ended != st.session_state.get(FINISHED):
         st.session_state[FINISHED] = ended
         if ended is not None:

@@ -95,6 +95,11 @@ def _words() -> dict[str, str]:
     return {word: text for word, text in st.query_params.to_dict().items() if word in KNOWN_WORDS}
 
 
+def names_experiment() -> bool:
+    """Whether the address bar says which experiment it is."""
+    return bool(_words())
+
+
 def _open_address(address: dict[str, str]) -> None:
     try:
         wanted = Experiment.from_query(address)
@@ -209,10 +214,10 @@ def catch_up() -> None:
         st.session_state[MISTAKE] = str(error)
 
 
-def look_back(step: int | None) -> None:
+def look_back(step: int | None, shown: int | None) -> None:
     """Have the whole page be at the kept moment nearest to a step, with the settings of then; None is now.
 
-    What the task of a link fixes stays: a moment before it was opened is not shown.
+    What the task of a link fixes stays: a moment that does not have it is not shown, but the one that is `shown`.
     """
     run, present = handle(), st.session_state[EXPERIMENT]
     try:
@@ -220,7 +225,7 @@ def look_back(step: int | None) -> None:
         try:
             teaching.check(present, run.experiment)
         except ValueError:
-            run.look_back(None)
+            run.look_back(shown)
             raise
         st.session_state[EXPERIMENT] = run.experiment
     except ValueError as error:

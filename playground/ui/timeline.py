@@ -48,27 +48,31 @@ def _timeline() -> None:
         key=key,
         help="The whole page shows the run as it was at the end of that epoch.",
         on_change=_go,
-        args=(key, told["now"]),
+        args=(key, told),
     )
     st.markdown(words(told))
     if told["looking_back"]:
-        st.button("Back to now", icon=":material/undo:", key="time-now", on_click=_return)
+        st.button("Back to now", icon=":material/undo:", key="time-now", on_click=_return, args=(told,))
 
 
 def _key(now: int) -> str:
     return f"time-{now}-{st.session_state.get(RETURNS, 0)}"
 
 
-def _go(key: str, now: int) -> None:
+def _go(key: str, told: dict[str, Any]) -> None:
     """Have the run show the moment that the slider is at. The run stands still, so no tick can come between."""
     step = st.session_state[key]
     if not handle().playing:
-        look_back(None if step == now else step)
+        look_back(None if step == told["now"] else step, _shown(told))
 
 
-def _return() -> None:
+def _return(told: dict[str, Any]) -> None:
     st.session_state[RETURNS] = st.session_state.get(RETURNS, 0) + 1
-    look_back(None)
+    look_back(None, _shown(told))
+
+
+def _shown(told: dict[str, Any]) -> int | None:
+    return told["shown"] if told["looking_back"] else None
 
 
 def words(told: dict[str, Any]) -> str:

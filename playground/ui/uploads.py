@@ -16,6 +16,8 @@ from playground.ui import data_html as html
 from playground.ui.session import change, on_click
 
 FILE, TASK, WHAT, FOUND, SEEN = "own-file", "own-task", "own-task-of", "own-found", "own-seen"
+NEW = "own-new"
+"""The file that came with the work under way, if the server did not have it before."""
 POLL_SECONDS = 0.4
 SIZES = [size for size in (8, 16, 28, 32, 48, 64) if SIDES[0] <= size <= SIDES[1]]
 TASKS = {"classification": "a class", "regression": "a number", "series": "the next row (time series)"}
@@ -56,19 +58,16 @@ def _download(name: str) -> None:
 
 
 def _finish(task: Task) -> None:
+    """Take over what has come out, and forget a file of which nothing has."""
     del st.session_state[TASK]
+    key, new = task.request.get("key"), st.session_state.pop(NEW, "")
+    if new and new == key and (task.error or task.result["key"] != key):
+        store.remove(new)  # it came with this work: nobody else has it
     if task.error:
         _refuse(task.error)
-        if task.op != "download":
-            store.remove(task.request["key"])
-        return
-    if task.op == "table":
-        found = {"key": task.result["key"], "look": task.result["look"]}
-        if task.request["key"] != found["key"]:
-            store.remove(task.request["key"])
-        st.session_state[FOUND] = found
+    elif task.op == "table":
+        st.session_state[FOUND] = {"key": task.result["key"], "look": task.result["look"]}
     elif task.op == "pictures":
-        store.remove(task.request["key"])
         count, names, side = task.result["count"], task.result["names"], task.request["side"]
         colour = "colour" if task.request["colour"] else "grey"
         args = Args({"n": count, "classes": len(names), "side": side, "colour": colour})
@@ -130,8 +129,12 @@ def _look(content: bytes, name: str, **choices: Any) -> None:
 
 
 def _kept(content: bytes) -> str:
+    """The key under which the server has the file; '' if it cannot be kept, which is said."""
+    known = store.has(store.key_of(content))
     try:
-        return store.put(content)
+        key = store.put(content)
+        st.session_state[NEW] = "" if known else key
+        return key
     except ValueError as error:
         _refuse(str(error))
         return ""
@@ -139,7 +142,13 @@ def _kept(content: bytes) -> str:
 
 def _again(key: str, **choices: Any) -> None:
     """Read the same table with another delimiter or header."""
-    _look(store.get(key), "reading anew", **choices)
+    try:
+        content = store.get(key)
+    except (ValueError, OSError):
+        st.session_state.pop(FOUND, None)
+        _refuse("The uploaded file is no longer on this server, which had to make room; upload it again.")
+        return
+    _look(content, "reading anew", **choices)
 
 
 def _table(found: dict[str, Any]) -> None:

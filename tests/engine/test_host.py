@@ -247,3 +247,24 @@ def test_a_state_too_large_to_be_sent_is_refused_and_disturbs_nobody(monkeypatch
     assert guest.failed is None
     with pytest.raises(ValueError, match=r"hold [\d,]+ bytes; the most that is kept is 1,000. Take a smaller network"):
         guest.state(20.0)
+
+
+def test_the_longest_wait_is_the_same_for_all_who_ask(carrier: Carrier) -> None:
+    for name in "ab":
+        carrier.answer(carrier.open(name))
+        carrier.answer(carrier.send("play", run=name))
+    time.sleep(0.2)
+    first, second = (carrier.answer(carrier.send("health"))[0]["wait"] for _ in range(2))
+    assert second >= first > 0
+
+
+def test_beside_a_heavy_run_a_light_one_gets_its_share(carrier: Carrier) -> None:
+    heavy = Experiment.starter("digits").but(training=Experiment.starter("digits").training.but(batch_size=1000))
+    carrier.answer(carrier.open("light"))
+    carrier.answer(carrier.open("heavy", heavy))
+    for name in ("light", "heavy"):
+        carrier.answer(carrier.send("play", run=name))
+    time.sleep(1.0)
+    used = {name: carrier.host.guests[name].used for name in ("light", "heavy")}
+    assert 0.5 < used["light"] / used["heavy"] < 2
+    assert carrier.host.guests["light"].run.step > 20

@@ -61,6 +61,18 @@ def test_who_leaves_the_line_or_does_not_look_gives_the_place_up(
     assert third.snapshot.header["status"] == "ready"
 
 
+def test_who_joins_the_line_after_a_long_look_at_a_paused_run_is_not_taken_for_gone(
+    three: list[Handle], until: Until
+) -> None:
+    first, second, _ = three
+    first.play()
+    second._lease_end = time.monotonic() - 60  # a paused page does not ask
+    second.play()
+    second._engine.line.move()
+    assert second.in_line
+    assert status(second) == "waiting"
+
+
 def test_a_place_whose_visitor_has_gone_is_free(three: list[Handle], until: Until) -> None:
     first, second, _ = three
     first.play()

@@ -1,5 +1,8 @@
 """Questions to a run, and looking back, over the wire."""
 
+import os
+import signal
+
 import pytest
 
 from playground.engine import Engine, Handle
@@ -107,3 +110,40 @@ def test_before_a_host_is_there_nothing_is_answered() -> None:
         assert handle.call("health") is None or handle.snapshot.header["status"] == "ready"
     finally:
         engine.shutdown()
+
+
+def test_a_run_given_back_while_looking_back_still_has_its_present_and_its_moments(handle: Handle) -> None:
+    handle.step(60)
+    now = handle.snapshot.header
+    handle.look_back(25)
+    handle._home.link.request("hand over", run=handle.id).result(5)
+    handle._leave(handle._home.link)
+    handle.poll(handle.snapshot.seq, 2.0)
+    told = handle.call("timeline")
+    assert told is not None
+    assert (told["shown"], told["now"], told["looking_back"]) == (25, 60, True)
+    assert [moment["step"] for moment in told["kept"]] == [0, 25, 50]
+    handle.look_back(None)
+    assert handle.snapshot.header["train"] == now["train"]
+
+
+def test_a_host_killed_while_looking_back_loses_neither_then_nor_now(engine: Engine) -> None:
+    assert engine.ready(60, hosts=2)
+    handle = engine.open(Experiment())
+    old = handle.experiment
+    handle.step(30)
+    handle.update(old.but(optimizer=old.optimizer.set(lr=0.1)))
+    handle.step(30)
+    now = handle.snapshot.header
+    handle.look_back(25)
+    then = handle.snapshot
+    link = handle._home.link
+    os.kill(link.pid, signal.SIGKILL)
+    while not (handle._home.link is not link and handle.poll(handle.snapshot.seq, 1.0).header["status"] == "ready"):
+        pass
+    assert (handle.snapshot.header["step"], handle.snapshot.header["train"]) == (25, then.header["train"])
+    assert handle.experiment == old
+    handle.look_back(None)
+    assert handle.snapshot.header["train"] == now["train"]
+    assert handle.experiment.optimizer["lr"] == 0.1
+    handle.close()

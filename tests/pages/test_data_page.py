@@ -2,6 +2,7 @@
 
 import io
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from PIL import Image
 from streamlit.testing.v1 import AppTest
 
 from playground.data import fetching, load, store
+from playground.limits import LIMITS
 from playground.ui import uploads
 from playground.ui.session import EXPERIMENT, HANDLE
 
@@ -172,6 +174,33 @@ def test_an_uploaded_table_is_learned_from(give):
     gone = first_page(**experiment.to_query())
     assert "upload it again on the page Data" in problems(gone)[0]
     assert gone.session_state[EXPERIMENT].data.name == "spiral"
+
+
+def test_reading_the_file_in_use_another_way_cannot_lose_it(give):
+    app = give("numbers.csv", b"a,b,c\n" + b"".join(b"%d,%d,%d\n" % (k, k % 5, k % 2) for k in range(40)))
+    app.button(key="own-use").click().run()
+    used = app.session_state[EXPERIMENT].data.file
+    choice = next(box for box in app.selectbox if box.label == "Delimiter")
+    choice.set_value("semicolon" if "semicolon" in choice.options else choice.options[1]).run()
+    finish(app)
+    assert not app.exception
+    assert store.has(used), "what does not work out takes nothing away"
+    assert app.session_state[EXPERIMENT].data.file == used
+    store.remove(used)
+    box = next(box for box in app.selectbox if box.label == "Delimiter")
+    box.set_value(next(option for option in box.options if option != box.value)).run()
+    assert "no longer on this server" in problems(app)[0]
+
+
+def test_a_file_that_the_server_had_stays_when_its_work_is_refused(give, monkeypatch):
+    key = store.put(CSV.encode())
+    monkeypatch.setattr("playground.data.client.LIMITS", replace(LIMITS, max_data_jobs=0))
+    app = give("houses.csv", CSV.encode())
+    assert "files are being worked on" in problems(app)[0]
+    assert store.has(key)
+    store.remove(key)
+    app = give("houses again.csv", CSV.encode())
+    assert not store.has(key), "one that came with it goes again"
 
 
 def zipped(n: int = 8) -> bytes:

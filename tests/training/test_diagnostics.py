@@ -239,3 +239,28 @@ def test_the_curve_ends_with_now_and_is_thinned():
     assert curve["step"][-1] == run.step
     assert curve["train_loss"][-1] == run.evaluate()["train"]["loss"]
     assert all(math.isfinite(value) for value in curve["val_loss"])
+
+
+def test_what_a_batch_norm_computes_with_is_told_in_full():
+    run = Run(Experiment.from_query("data=moons.90&net=Linear.4~BatchNorm1d~ReLU~Linear.1&batch=9"), "cpu")
+    run.advance(steps=3)
+    linear, norm, _, last = health(run)["layers"]
+    assert linear["numbers"] == last["numbers"] == {}
+    module = run.model[1]
+    for name, tensor in (("running_mean", module.running_mean), ("weight", module.weight), ("bias", module.bias)):
+        assert norm["numbers"][name] == tensor.tolist()
+    with run.evaluating():
+        x = run.model[0](run.x_train[:5])
+        kept = {name: torch.tensor(values) for name, values in norm["numbers"].items()}
+        by_hand = (x - kept["running_mean"]) / (kept["running_var"] + 1e-5).sqrt() * kept["weight"] + kept["bias"]
+        assert torch.allclose(by_hand, module(x), atol=1e-6)
+    assert health(run, full=False)["layers"][1]["numbers"] == {}
+
+
+def test_the_share_of_a_gradient_is_of_the_largest_layers():
+    run = Run(Experiment.from_query("data=circle.60&net=Linear.3~Tanh~Linear.1"), "cpu")
+    assert [layer["gradient_share"] for layer in health(run)["layers"]] == [None, None, None]
+    run.advance(steps=1)
+    sizes = [run.model[k].weight.grad.square().mean().sqrt().item() for k in (0, 2)]
+    first, _, last = (layer["gradient_share"] for layer in health(run)["layers"])
+    assert (first, last) == pytest.approx((sizes[0] / max(sizes), sizes[1] / max(sizes)))

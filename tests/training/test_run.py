@@ -13,7 +13,7 @@ from playground.catalog import DATASETS, LAYERS, LOSSES, OPTIMIZERS, SCHEDULERS
 from playground.fit import fitted
 from playground.models import resolve
 from playground.spec import Experiment, LayerSpec, LossSpec, OptimizerSpec, SchedulerSpec
-from playground.training import Run, metrics
+from playground.training import Run, metrics, started
 from playground.training.history import Table
 from playground.training.run import EVALUATION_SHARE, EVALUATION_STEPS, STEP_WORK
 from tests.layers_around import REAL, around
@@ -374,3 +374,56 @@ def test_two_classes_can_be_trained_with_any_targets():
     assert metrics.targets_for(LOSSES["BCELoss"], y, 2, 1).tolist() == [[0.0], [1.0]]
     assert metrics.targets_for(LOSSES["MSELoss"], y, 2, 2).tolist() == [[1.0, 0.0], [0.0, 1.0]]
     assert metrics.targets_for(LOSSES["CrossEntropyLoss"], y, 2, 2).tolist() == [0, 1]
+
+
+def test_a_batch_size_changed_within_an_epoch_never_leaves_a_batch_norm_a_single_sample():
+    query = "data=spiral.500&net=Linear.4~BatchNorm1d~ReLU~Linear.1&batch=10"
+    for engine in ("torch", "numpy"):
+        for steps in range(25):
+            run = started(Experiment.from_query(f"{query}&engine={engine}"), "cpu")
+            run.advance(steps=steps)
+            run.update(run.experiment.but(training=run.experiment.training.but(batch_size=11)))
+            left = run.batches.left
+            assert len(run.batches.coming()) in (10, 11, 12)
+            assert run.advance(steps=left) == left
+            assert run.batches.position == 0, "the epoch is over after as many batches as were left"
+            run.advance(steps=run.steps_per_epoch)
+            assert run.status == "ready"
+
+
+def test_a_schedule_that_moved_the_momentum_gives_it_back():
+    run = Run(Experiment.from_query("data=circle.80&net=Linear.4~Tanh~Linear.1&opt=SGD.0.1..0.9&batch=10"), "cpu")
+    cycle = SchedulerSpec(name="OneCycleLR", args={"total_steps": 200, "cycle_momentum": True})
+    run.update(run.experiment.but(scheduler=cycle))
+    run.advance(steps=20)
+    assert run.optimizer.param_groups[0]["momentum"] != 0.9
+    run.update(run.experiment.but(scheduler=None))
+    assert run.optimizer.param_groups[0]["momentum"] == 0.9
+    assert run.lr == 0.1
+
+
+@pytest.mark.parametrize("engine", ["torch", "numpy"])
+@pytest.mark.parametrize("optimizer", ["RMSprop", "SGD", "Adam"])
+def test_momentum_that_comes_with_a_schedule_finds_its_place(optimizer, engine):
+    query = f"data=circle.80&net=Linear.4~Tanh~Linear.1&opt={optimizer}.0.01&batch=10&engine={engine}"
+    run = started(Experiment.from_query(query), "cpu")
+    run.advance(steps=5)
+    cycle = SchedulerSpec(name="OneCycleLR", args={"total_steps": 200, "cycle_momentum": True})
+    run.update(run.experiment.but(scheduler=cycle))
+    assert run.advance(steps=20) == 20
+
+
+def test_settings_changed_right_after_a_spoilt_step_do_not_keep_its_weights():
+    run = Run(
+        Experiment.from_query("data=plane&opt=SGD.0.01&loss=MSELoss&net=Linear.8~ReLU~Linear.8~ReLU~Linear.1"), "cpu"
+    )
+    run.update(run.experiment.but(optimizer=run.experiment.optimizer.set(lr=1e6)))
+    assert run.advance(steps=1) == 1
+    calm = run.experiment.but(optimizer=run.experiment.optimizer.set(lr=0.01))
+    run.update(calm)
+    run.advance(steps=5)
+    assert run.status == "diverged"
+    assert run.step == 0
+    assert run.experiment == calm
+    run.update(calm.but(training=calm.training.but(clip_norm=1.0)))
+    assert run.advance(steps=20) == 20, "it can go on from there"

@@ -169,3 +169,54 @@ def test_the_nearest_moment_is_found():
     for step in (0, 10, 20):
         line.keep(Moment(step, step / 10, Experiment(), {}, "ready", ""))
     assert [line.at(step).step for step in (0, 5, 6, 14, 99)] == [0, 0, 10, 10, 20]
+
+
+def test_a_state_taken_while_looking_back_holds_the_present_too():
+    run, plain = run_of(COURSES["adam"], 60), run_of(COURSES["adam"], 60)
+    changed = run.experiment.but(optimizer=run.experiment.optimizer.set(lr=0.1))
+    for one in (run, plain):
+        one.update(changed)
+        one.advance(steps=15)
+    run.look_back(25)
+    again = Run.restore(run.state(), "cpu")
+    assert again.looking_back
+    assert (again.step, again.present_step) == (25, 75)
+    assert again.experiment == run.experiment != changed
+    assert (again.present_history["loss"] == plain.history["loss"]).all()
+    again.look_back(None)
+    assert again.experiment == changed
+    assert states_are_the_same(again, plain)
+    for one in (again, plain):
+        one.advance(steps=10)
+    assert states_are_the_same(again, plain)
+
+
+@pytest.mark.parametrize("engine", ["torch", "numpy"])
+def test_a_whole_state_holds_the_moments(engine):
+    query = COURSES["adam"] + f"&engine={engine}"
+    run = started(Experiment.from_query(query), "cpu")
+    run.advance(steps=80)
+    again = type(run).restore(run.state(whole=True), "cpu")
+    steps = [moment.step for moment in run.timeline]
+    assert [moment.step for moment in again.timeline] == steps
+    for one in (run, again):
+        one.advance(steps=3 * again.steps_per_epoch)
+        assert len(list(one.timeline)) == len(steps) + 3
+        one.look_back(steps[1])
+    assert all(torch.equal(a, b) for a, b in zip(run.model.parameters(), again.model.parameters(), strict=True))
+    assert torch.equal(again.batches.last, run.batches.last)
+    assert all(torch.equal(a, b) for a, b in zip(again.last_update, run.last_update, strict=True))
+    for one in (run, again):
+        one.look_back(None)
+    assert states_are_the_same(run, again)
+
+
+def test_a_whole_state_is_bounded(monkeypatch):
+    run = run_of(COURSES["adam"], 500)
+    moments = len(list(run.timeline))
+    monkeypatch.setattr(timeline, "MOST_KEPT", 80_000)
+    again = Run.restore(run.state(whole=True), "cpu")
+    kept = list(again.timeline)
+    assert 2 <= len(kept) < moments
+    assert sum(moment.size for moment in kept) <= 80_000
+    assert len({after.step - before.step for before, after in pairwise(kept)}) == 1
