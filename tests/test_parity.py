@@ -130,6 +130,16 @@ def test_the_networks_written_out_agree_to_1e_9_in_float64(name):
     assert np.allclose(ours, theirs, rtol=1e-9)
 
 
+def test_characters_are_embedded_alike_on_both_sides():
+    plain = Experiment.starter("characters")
+    net = ("Embedding.6", "Flatten", "Linear.16", "Tanh", "Linear.30")
+    tokens = plain.data.set(encoding="tokens", n=200)
+    wanted = plain.but(data=tokens, layers=[LayerSpec.from_text(text) for text in net])
+    assert wanted.data.tokens
+    steps = list(compare(wanted, steps=20, dtype="float64"))
+    assert worst(steps) < 1e-9
+
+
 def test_xor_is_solved_and_both_sides_say_so():
     both = Lockstep.of(PRESETS["xor"].experiment)
     while both.running:

@@ -103,7 +103,8 @@ def _health() -> None:
         "largest one. ▲ marks what is outside; ‖·‖ is the norm, √(sum of squares)."
     )
     _one_weight(handle().experiment, facts["layers"])
-    st.html("".join(numbers(layer) for layer in facts["layers"]))
+    if computed_with := "".join(numbers(layer) for layer in facts["layers"]):
+        st.html(computed_with)
 
 
 COLUMNS = {

@@ -279,11 +279,12 @@ def _begun(slot: Slot, **fields: Any) -> bool:
     return True
 
 
-def _stop_or(label: str, slot: Slot) -> None:
+def _stop_or(label: str, slot: Slot, of: str = "") -> None:
+    """The button that ends the job, or begins it anew; `of` tells it from the one of another job on the page."""
     if slot.running:
-        st.button("Stop", icon=":material/stop:", key="parity-stop", on_click=on_click(slot.stop))
+        st.button("Stop", icon=":material/stop:", key=f"parity-stop{of}", on_click=on_click(slot.stop))
     else:
-        st.button(label, icon=":material/replay:", key="parity-again", on_click=on_click(slot.again))
+        st.button(label, icon=":material/replay:", key=f"parity-again{of}", on_click=on_click(slot.again))
 
 
 def _follow(slot: Slot, draw: Draw) -> None:
@@ -388,8 +389,12 @@ def speed_view(question: ParitySpec) -> None:
     table, slot = Slot.of("aspects"), Slot.of("speed")
     left, right = st.columns([54, 46], gap="small")
     with right:
-        st.markdown("**NumPy and PyTorch, aspect by aspect, measured here**")
-        if _begun(table):
+        with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
+            st.markdown("**NumPy and PyTorch, aspect by aspect, measured here**")
+            begun = _begun(table)
+            if begun:
+                _stop_or("Again", table, "-aspects")
+        if begun:
             _follow(table, _aspect_table)
         st.caption(WHY)
     with left:

@@ -19,6 +19,7 @@ from streamlit.runtime import Runtime
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from playground.engine import Handle
+from playground.ui import teaching
 from playground.ui.runs import FINISHED, KEEPS
 from playground.ui.session import EXPERIMENT, HANDLE, names_experiment
 
@@ -116,7 +117,8 @@ def come_back() -> None:
     if touched or not isinstance(word, str) or not TEXT.fullmatch(word) or word == st.session_state.get(WORD):
         return
     waiting = cloakroom().take(word)
-    if waiting is not None and (not names_experiment() or waiting.carried[EXPERIMENT] == st.session_state[EXPERIMENT]):
+    anything = not names_experiment() and not teaching.said()  # a task begins with its own experiment
+    if waiting is not None and (anything or waiting.carried[EXPERIMENT] == st.session_state[EXPERIMENT]):
         st.session_state[HANDLE] = waiting.run
         st.session_state.update(waiting.carried)
         own.close()

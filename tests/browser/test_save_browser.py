@@ -90,6 +90,23 @@ def test_a_run_survives_a_reload_and_a_change_of_page(visit):
     wait_for(page, lambda now: now["step"] == "100")
 
 
+def test_a_run_survives_a_reload_of_another_page(visit):
+    page = opened(visit, "?data=circle&seed=5")
+    train_for(page, 2)
+    address = page.url
+    page.get_by_role("link", name="Lessons").first.click()
+    page.wait_for_url(re.compile("lessons"))
+    page.get_by_text("Nothing is trained before").or_(page.get_by_role("heading")).first.wait_for()
+    page.reload()
+    page.get_by_role("link", name="Train").first.click()
+    wait_for(page, lambda now: now["step"] == "50")
+    page.wait_for_url(address)
+    page.goto(f"{page.url.partition('?')[0]}?lock=data")  # a task begins with its own experiment
+    wait_for(page, lambda now: now["status"] == "ready" and now["step"] == "0")
+    page.wait_for_timeout(1_500)
+    assert state(page)["step"] == "0"
+
+
 def test_a_playing_run_goes_on_after_a_reload(visit):
     page = opened(visit)
     click(page, "play")

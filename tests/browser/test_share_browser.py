@@ -98,7 +98,8 @@ def test_a_kept_run_survives_a_reload_and_opens_again_and_is_nobody_elses(visit)
     title = title.filter(visible=True).first  # the table holds it too, in cells that nobody sees
     title.wait_for()
     page.locator(".js-plotly-plot").wait_for()
-    page.goto(page.url.removesuffix("runs"))  # a new session, known by its cookie
+    page.goto(page.url.removesuffix("runs"))  # a new session, known by its cookie; its tab has a run
+    page.wait_for_selector(f"{LIVE}[data-step='25']")
     page.get_by_role("link", name="Runs", exact=True).click()
     title.wait_for()
 
@@ -111,7 +112,7 @@ def test_a_kept_run_survives_a_reload_and_opens_again_and_is_nobody_elses(visit)
     ready(page)
     assert words(page.url)["seed"] == "5"
     click(page, "epoch")
-    page.wait_for_selector(f"{LIVE}[data-step='25']")
+    page.wait_for_selector(f"{LIVE}[data-step='50']")
 
 
 def test_pinned_curves_are_kept(visit):

@@ -248,3 +248,47 @@ def test_a_draft_that_does_not_fit_is_not_lost_by_looking_back(open_app):
     assert app.session_state[EXPERIMENT] == broken
     assert not app.select_slider
     assert "Mend what is marked above first" in texts(app)
+
+
+def test_a_moment_that_the_task_forbids_is_refused_and_the_page_stays_where_it_is(open_app):
+    app = open_app(opt="SGD.0.1")
+    show(app, "time")
+    for _ in range(2):
+        app.button(key="epoch").click().run()
+    app.selectbox(key="optimizer").set_value("Adam").run()
+    for _ in range(2):
+        app.button(key="epoch").click().run()
+    app.select_slider[0].set_value(75).run()  # Adam already
+    app.query_params["lock"] = "optimizer"
+    app.run()
+    then = app.session_state[EXPERIMENT]
+    app.select_slider[0].set_value(25).run()
+    assert "fixed by the link of this task" in texts(app) + " ".join(error.value for error in app.error)
+    assert app.session_state[EXPERIMENT] == then
+    assert settle(app)["step"] == 75
+    assert app.session_state["handle"].experiment == then
+    app.button(key="time-now").click().run()
+    assert settle(app)["step"] == 100
+    assert app.session_state[EXPERIMENT] == then
+
+
+def test_an_end_that_is_looked_back_at_is_not_kept_again(open_app, monkeypatch):
+    kept = []
+    monkeypatch.setattr("playground.ui.runs._keep", kept.append)
+    app = open_app(epochs="2")
+    show(app, "time")
+    for _ in range(2):
+        app.button(key="epoch").click().run()
+    app.run()
+    assert kept == ["finished"]
+    longer = app.session_state[EXPERIMENT]
+    longer = longer.but(training=longer.training.but(epochs=20))
+    app.session_state["handle"].update(longer)
+    app.session_state[EXPERIMENT] = longer
+    app.run()
+    for _ in range(2):
+        app.button(key="epoch").click().run()
+    app.select_slider[0].set_value(50).run()
+    assert settle(app)["status"] == "finished"
+    app.run()
+    assert kept == ["finished"]
