@@ -218,6 +218,17 @@ def test_nothing_is_wider_than_the_window(visit, scheme, width):
     assert page.locator(SURFACE).bounding_box()["width"] > 150
 
 
+def test_the_main_parts_stand_on_one_screen(visit):
+    page = opened(visit, width=1280, height=800)
+    assert page.evaluate("document.scrollingElement.scrollTop") == 0
+    for part in (".pg-network", ".pg-output", ".pg-curves", ".st-key-data-panel", ".st-key-player", ".st-key-learning"):
+        box = page.locator(part).first.bounding_box()
+        assert box["y"] >= 0, part
+        assert box["y"] + box["height"] <= 800, part
+    cards = page.locator(".st-key-layer-cards").first.bounding_box()
+    assert cards["y"] + 90 <= 800, "the layers' kinds and sizes are to be seen as well"
+
+
 def test_keys_play_step_and_reset(visit):
     page = opened(visit)
     page.keyboard.press("s")
