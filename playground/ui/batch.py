@@ -27,8 +27,8 @@ def batch_panel() -> None:
 def _batch() -> None:
     st.session_state.setdefault("batch-which", "next")
     which = st.segmented_control(
-        "Which batch", list(WHICH), format_func=lambda key: WHICH[key], key="batch-which",
-        label_visibility="collapsed", required=True,
+        "Which batch", list(WHICH), default=st.session_state["batch-which"], format_func=lambda key: WHICH[key],
+        key="batch-which", label_visibility="collapsed", required=True,
     )  # fmt: skip
     told = ask("batch", which=which or "next")
     if told is None:

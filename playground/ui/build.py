@@ -19,7 +19,7 @@ from playground.ui.build_flow import flow
 from playground.ui.build_views import VIEWS
 from playground.ui.layers import layer_options, outlined
 from playground.ui.panels import choose_dataset
-from playground.ui.session import change, on_change, on_click, show
+from playground.ui.session import change, index_of, on_change, on_click, show
 from playground.ui.teaching import controls, locked
 
 SELECTED = "build-selected"
@@ -117,6 +117,7 @@ def _data(experiment: Experiment) -> None:
     st.selectbox(
         "Data set",
         list(DATASETS),
+        index_of(DATASETS, experiment.data.name),
         format_func=lambda name: f"{DATASETS[name].title} · {DATASETS[name].group.lower()}",
         key="build-data",
         label_visibility="collapsed",

@@ -68,8 +68,8 @@ def window_view(experiment: Experiment, reports: list[LayerReport], chosen: int)
     """How a window walks over a picture, to play with."""
     st.session_state.setdefault("build-kind", "conv")
     kind = st.segmented_control(
-        "Kind", list(KINDS), format_func=lambda name: KINDS[name], key="build-kind",
-        label_visibility="collapsed", required=True,
+        "Kind", list(KINDS), default=st.session_state["build-kind"], format_func=lambda name: KINDS[name],
+        key="build-kind", label_visibility="collapsed", required=True,
     )  # fmt: skip
     _draw_window({**WINDOW, "kind": kind or "conv"}, "play")
 
@@ -173,6 +173,7 @@ def beginnings_view(experiment: Experiment, reports: list[LayerReport], chosen: 
         st.segmented_control(
             "All weights begin",
             [*INITS, *([MIXED] if now == MIXED else [])],
+            default=now,
             key="build-init",
             format_func=lambda name: INITS[name].title if name in INITS else name,
             required=True,
@@ -242,7 +243,10 @@ def code_view(experiment: Experiment, reports: list[LayerReport], chosen: int) -
     writers: tuple[Callable[[Experiment], str], ...] = (to_sequential, to_module, to_numpy_script)
     forms = dict(zip(FORMS, writers, strict=True))
     st.session_state.setdefault("build-form", FORMS[0])
-    form = st.segmented_control("Form", list(forms), key="build-form", label_visibility="collapsed", required=True)
+    form = st.segmented_control(
+        "Form", list(forms), default=st.session_state["build-form"], key="build-form", label_visibility="collapsed",
+        required=True,
+    )  # fmt: skip
     try:
         st.code(forms[form or FORMS[0]](experiment), language="python", height=CODE_HEIGHT)
     except ValueError as error:
@@ -274,8 +278,8 @@ def graph_view(experiment: Experiment, reports: list[LayerReport], chosen: int) 
 
     st.session_state.setdefault("build-graph", "modules")
     drawn = st.segmented_control(
-        "Drawn by", list(GRAPHS), key="build-graph", format_func=lambda name: GRAPHS[name],
-        label_visibility="collapsed", required=True,
+        "Drawn by", list(GRAPHS), default=st.session_state["build-graph"], key="build-graph",
+        format_func=lambda name: GRAPHS[name], label_visibility="collapsed", required=True,
     )  # fmt: skip
     load_torch()
     from playground.autograd.network import batch_of

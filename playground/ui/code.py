@@ -23,7 +23,7 @@ def code_of(experiment: Experiment) -> None:
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="code-forms"):
         st.session_state.setdefault(FORM, "script")
         chosen = st.segmented_control(
-            "Form", list(FORMS), key=FORM, required=True, label_visibility="collapsed",
+            "Form", list(FORMS), default=st.session_state[FORM], key=FORM, required=True, label_visibility="collapsed",
             format_func=lambda name: FORMS[name].label,
         )  # fmt: skip
         form, epochs = FORMS[chosen or "script"], _epochs(experiment) if chosen != "module" else None

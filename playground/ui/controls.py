@@ -9,7 +9,7 @@ import streamlit as st
 
 from playground.catalog.base import Entry, Param
 from playground.spec import Experiment, Part
-from playground.ui.session import on_change, show
+from playground.ui.session import index_of, on_change, show
 from playground.ui.teaching import locked
 
 Make = Callable[[Experiment, Any], Experiment]
@@ -31,13 +31,14 @@ def param_control(
         return
     if param.kind == "bool":
         show(key, value)
-        st.toggle(label, on_change=on(key, make), **shown)
+        st.toggle(label, value, on_change=on(key, make), **shown)
     elif param.kind == "choice":
         show(key, value)
-        st.selectbox(label, param.choices, format_func=str, on_change=on(key, make), **shown)
+        index = index_of(param.choices, value)
+        st.selectbox(label, param.choices, index, format_func=str, on_change=on(key, make), **shown)
     elif param.kind == "expression":
         show(key, value)
-        st.text_input(label, on_change=on(key, make), **shown)
+        st.text_input(label, value, on_change=on(key, make), **shown)
     elif param.kind == "sizes":
         _sizes_control(value, make, label, shown, on)
     elif param.default is None:
@@ -46,14 +47,16 @@ def param_control(
         _log_control(param, value, key, make, label, shown, on)
     elif _is_share(param):
         show(key, float(value))
-        st.slider(label, param.low, param.high, step=0.01, format="%g", on_change=on(key, make), **shown)
+        low, high = param.low, param.high
+        st.slider(label, low, high, float(value), step=0.01, format="%g", on_change=on(key, make), **shown)
     elif param.kind == "int":
         show(key, value)
         low, high = (None if bound is None else int(bound) for bound in (param.low, param.high))
-        st.number_input(label, low, high, step=1, format="%d", on_change=on(key, make), **shown)
+        st.number_input(label, low, high, value, step=1, format="%d", on_change=on(key, make), **shown)
     else:
         show(key, float(value))
-        st.number_input(label, param.low, param.high, step=0.1, format="%g", on_change=on(key, make), **shown)
+        low, high = param.low, param.high
+        st.number_input(label, low, high, float(value), step=0.1, format="%g", on_change=on(key, make), **shown)
 
 
 def _sizes_control(value: tuple[int, ...], make: Any, label: str, shown: dict[str, Any], on: OnChange) -> None:
@@ -63,8 +66,9 @@ def _sizes_control(value: tuple[int, ...], make: Any, label: str, shown: dict[st
         parts = [part for part in re.split(r"[\s,;x×*]+", given.strip()) if part]
         return make(old, tuple(int(part) if part.isdecimal() else part for part in parts))
 
-    show(shown["key"], " x ".join(map(str, value)))
-    st.text_input(label, on_change=on(shown["key"], typed), **shown)
+    text = " x ".join(map(str, value))
+    show(shown["key"], text)
+    st.text_input(label, text, on_change=on(shown["key"], typed), **shown)
 
 
 def _optional_control(param: Param, value: Any, make: Any, label: str, shown: dict[str, Any], on: OnChange) -> None:
@@ -75,7 +79,7 @@ def _optional_control(param: Param, value: Any, make: Any, label: str, shown: di
         label,
         None if param.low is None else int(param.low) if whole else param.low,
         None if param.high is None else int(param.high) if whole else param.high,
-        None,
+        value,
         step=1 if whole else None,
         format="%d" if whole else "%g",
         placeholder="inferred",
@@ -105,6 +109,7 @@ def _log_control(
     st.selectbox(
         label,
         options,
+        index_of(options, float(value)),
         format_func=lambda rate: f"{rate:g}" if isinstance(rate, float) else str(rate),
         accept_new_options=True,
         on_change=on(key, typed),
@@ -166,6 +171,7 @@ def entry_select(
     st.selectbox(
         label,
         list(registry),
+        index_of(registry, value),
         format_func=lambda name: registry[name].title,
         key=key,
         help=registry[value].summary,

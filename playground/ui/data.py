@@ -23,7 +23,7 @@ def data_page(experiment: Experiment) -> None:
     st.session_state.setdefault(VIEW, "samples")
     with st.container(horizontal=True, vertical_alignment="center", gap="small", key="data-bar"):
         st.segmented_control(
-            "What to look at", list(VIEWS), key=VIEW, required=True,
+            "What to look at", list(VIEWS), default=st.session_state[VIEW], key=VIEW, required=True,
             format_func=lambda key: VIEWS[key], label_visibility="collapsed",
         )  # fmt: skip
         st.space("stretch")
@@ -120,7 +120,8 @@ def _batches(experiment: Experiment, facts: dict) -> None:
         with st.container(width=150):
             show("data-seed", experiment.seed)
             st.number_input(
-                "Seed", 0, 2**31 - 1, step=1, key="data-seed", help="Of the order, and of the first weights.",
+                "Seed", 0, 2**31 - 1, experiment.seed, step=1, key="data-seed",
+                help="Of the order, and of the first weights.",
                 on_change=on_change("data-seed", lambda old, seed: old.but(seed=seed)),
             )  # fmt: skip
     shown = "" if len(facts["batch"]) == facts["size"] else f", the first {len(facts['batch'])} below"

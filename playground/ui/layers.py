@@ -11,7 +11,7 @@ from playground.shapes import LayerReport, ShapeError, shape_text
 from playground.spec import Experiment, LayerSpec, layers_from_text
 from playground.ui.controls import param_control
 from playground.ui.panels import RESTARTS
-from playground.ui.session import Change, change, on_change, on_click, show
+from playground.ui.session import Change, change, index_of, on_change, on_click, show
 from playground.ui.teaching import controls, locked
 
 CARD_WIDTH = 152
@@ -53,6 +53,7 @@ def _card(index: int, layer: LayerSpec, report: LayerReport | None, count: int) 
         st.selectbox(
             f"Layer {index + 1}",
             list(LAYERS),
+            index_of(LAYERS, layer.name),
             format_func=lambda name: LAYERS[name].title,
             key=kind,
             label_visibility="collapsed",
@@ -81,6 +82,7 @@ def _card(index: int, layer: LayerSpec, report: LayerReport | None, count: int) 
                 param.label,
                 int(param.low or 1),
                 int(param.high or 1),
+                layer[param.name],
                 key=key,
                 label_visibility="collapsed",
                 width=62,
@@ -92,9 +94,11 @@ def _card(index: int, layer: LayerSpec, report: LayerReport | None, count: int) 
 def _inside(index: int, layer: LayerSpec) -> None:
     """The layers of a block, as the address bar has them."""
     key = f"layer-{index}-inside"
-    show(key, "~".join(inner.to_text() for inner in layer.layers))
+    inside = "~".join(inner.to_text() for inner in layer.layers)
+    show(key, inside)
     st.text_input(
         "Layers inside",
+        inside,
         key=key,
         help="As in the address bar: names with their arguments, joined by ~, such as Linear.8~Tanh~Linear.8.",
         on_change=on_change(
@@ -182,6 +186,7 @@ def _beginning(index: int, layer: LayerSpec) -> None:
     st.selectbox(
         "Weights begin",
         list(INITS),
+        index_of(INITS, layer.init),
         format_func=lambda name: INITS[name].title,
         key=key,
         help=INITS[layer.init].summary,

@@ -14,6 +14,7 @@ from playground.landscapes.worker import Job, Worker
 from playground.limits import LIMITS
 from playground.ui import address
 from playground.ui import optimizers_state as state
+from playground.ui.session import index_of
 
 BASIN_SIZE = 200
 LOOK_EVERY = 0.2
@@ -134,6 +135,7 @@ def basins_tab(spec: RaceSpec) -> None:
         show_as = st.segmented_control(
             "Colour",
             list(COLOURS),
+            default=st.session_state["basin-show"],
             required=True,
             key="basin-show",
             format_func=lambda word: COLOURS[word],
@@ -168,10 +170,12 @@ def network_tab(spec: RaceSpec) -> None:
     for name, value in {**plain, "racers": "usual"}.items():
         st.session_state.setdefault(f"net-{name}", value)
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        data = st.selectbox("Data", TOYS, key="net-data", width=120)
+        now = {name: st.session_state[f"net-{name}"] for name in (*plain, "racers")}
+        data = st.selectbox("Data", TOYS, index_of(TOYS, now["data"]), key="net-data", width=120)
         plane = st.segmented_control(
             "Plane",
             list(PLANES),
+            default=now["plane"],
             required=True,
             key="net-plane",
             format_func=lambda word: PLANES[word],
@@ -181,16 +185,31 @@ def network_tab(spec: RaceSpec) -> None:
         who = st.segmented_control(
             "Racers",
             list(WHO),
+            default=now["racers"],
             required=True,
             key="net-racers",
             format_func=lambda word: WHO[word],
             help="Rates that suit Rosenbrock's valley hardly move a network.",
         )
         steps = st.number_input(
-            "Steps", int(STEPS.low or 1), int(STEPS.high or 1), step=50, key="net-steps", width=120, help=STEPS.help
+            "Steps",
+            int(STEPS.low or 1),
+            int(STEPS.high or 1),
+            now["steps"],
+            step=50,
+            key="net-steps",
+            width=120,
+            help=STEPS.help,
         )
         seed = st.number_input(
-            "Seed", int(SEED.low or 0), int(SEED.high or 1), step=1, key="net-seed", width=110, help=SEED.help
+            "Seed",
+            int(SEED.low or 0),
+            int(SEED.high or 1),
+            now["seed"],
+            step=1,
+            key="net-seed",
+            width=110,
+            help=SEED.help,
         )
         wanted = NetworkSpec.of(
             data=data, plane=plane, steps=steps, seed=seed, **({"racers": ()} if who == "race" else {})

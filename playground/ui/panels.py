@@ -17,7 +17,7 @@ from playground.spec import (
     output_for,
 )
 from playground.ui.controls import Make, entry_select, param_control, part_params
-from playground.ui.session import change, on_change, on_click, show
+from playground.ui.session import change, index_of, on_change, on_click, show
 from playground.ui.teaching import controls, group, locked
 
 RESTARTS = ":material/restart_alt:"
@@ -52,9 +52,11 @@ def data_panel(experiment: Experiment) -> None:
                     args=(lambda old: old.but(data=old.data.but(seed=old.data.seed + 1)),),
                 )
     show("data", data.name)
+    offered = [*DATASETS, *([data.name] if data.entry.file else [])]
     st.selectbox(
         "Data set",
-        [*DATASETS, *([data.name] if data.entry.file else [])],
+        offered,
+        index_of(offered, data.name),
         format_func=_dataset_title,
         key="data",
         help="Choosing another one adapts the output layer and the loss. Uploads and downloads are on the page Data.",
@@ -76,6 +78,7 @@ def data_panel(experiment: Experiment) -> None:
         "Training share",
         round(100 * (FRACTION.low or 0)),
         100,
+        round(100 * data.train_fraction),
         step=5,
         format="%d %%",
         key="data-split",
@@ -89,6 +92,7 @@ def data_panel(experiment: Experiment) -> None:
             "Inputs",
             list(FEATURES),
             selection_mode="multi",
+            default=list(data.features),
             format_func=lambda name: FEATURES[name],
             key="data-features",
             help="What the network sees of a point.",
@@ -108,6 +112,7 @@ def target_control(experiment: Experiment) -> None:
     st.segmented_control(
         "The network answers with",
         list(ANSWERS),
+        default=data.target,
         format_func=lambda name: ANSWERS[name],
         key="data-target",
         required=True,
@@ -203,6 +208,7 @@ def _schedule_control(experiment: Experiment) -> None:
         st.selectbox(
             "Schedule",
             [NO_SCHEDULE, *SCHEDULERS],
+            index_of([NO_SCHEDULE, *SCHEDULERS], schedule),
             key="schedule",
             help=SCHEDULERS[schedule].summary if schedule in SCHEDULERS else "The learning rate stays as it is.",
             disabled=locked(),
@@ -266,6 +272,7 @@ def engine_control(experiment: Experiment) -> None:
     st.selectbox(
         f"Engine {RESTARTS}",
         list(ENGINES),
+        index_of(ENGINES, experiment.training.engine),
         format_func=lambda name: ENGINES[name],
         key="engine",
         help=TRAINING["engine"].help,

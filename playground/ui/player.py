@@ -20,6 +20,7 @@ from playground.ui.session import (
     current,
     engine,
     handle,
+    index_of,
     is_part,
     is_tick,
     on_click,
@@ -127,7 +128,8 @@ def _controls(blocked: bool, mode: Mode) -> None:
         keep_button(blocked)
         st.session_state.setdefault(SPEED, "full speed")
         st.selectbox(
-            "Speed", list(SPEEDS), key=SPEED, label_visibility="collapsed", width=125, help="How fast to train.",
+            "Speed", list(SPEEDS), index_of(SPEEDS, st.session_state[SPEED]), key=SPEED, label_visibility="collapsed",
+            width=125, help="How fast to train.",
         )  # fmt: skip
         if len(engine().devices or ()) > 1:
             device_choice()

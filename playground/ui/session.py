@@ -136,9 +136,19 @@ def write_address() -> None:
 
 def show(key: str, value: Any) -> None:
     """Have the widget `key` show `value`. Only where it shows something else: whatever is assigned goes to the browser,
-    and would take back what the visitor is setting just now."""
+    and would take back what the visitor is setting just now.
+
+    The widget is to have `value` for its default too. A browser that is still loading the widget's script when the next
+    run comes sees that run alone, in which nothing is assigned any more: it would show the widget's own plain value,
+    and send it back as the visitor's.
+    """
     if key not in st.session_state or st.session_state[key] != value:
         st.session_state[key] = value
+
+
+def index_of(options: Iterable[Any], value: Any) -> int | None:
+    """Where a value stands among the options, for a select box's `index`; None where it does not."""
+    return next((place for place, option in enumerate(options) if option == value), None)
 
 
 def current() -> Experiment:

@@ -44,6 +44,7 @@ def _timeline() -> None:
     st.select_slider(
         "Epoch",
         list(epochs),
+        st.session_state[key],
         format_func=lambda step: "now" if epochs.get(step) is None else f"{epochs[step]:g}",
         key=key,
         help="The whole page shows the run as it was at the end of that epoch.",

@@ -26,6 +26,7 @@ def device_choice(width: int = 96) -> None:
     st.selectbox(
         "Device",
         here,
+        here.index(now),
         key=key,
         width=width,
         disabled=alone,

@@ -239,3 +239,32 @@ def test_keys_play_step_and_reset(visit):
     wait_for(page, lambda now: now["status"] == "ready")
     page.keyboard.press("0")
     wait_for(page, lambda now: now["step"] == "0")
+
+
+def test_widgets_whose_scripts_come_late_show_what_is_set(browser, server):
+    """The next run of the page comes first, in which nothing is assigned to them any more."""
+    context = browser.new_context(viewport={"width": 1280, "height": 800})
+    page = context.new_page()
+
+    def late(route):
+        time.sleep(1.0)
+        route.continue_()
+
+    for widget in ("NumberInput", "Slider", "ButtonGroup"):
+        page.route(f"**/static/js/{widget}.*.js", late)
+    page.goto(f"{server[0]}/?data=circle.90&split=0.7&features=x_y_xy&net=Linear.5~Tanh~Linear.1&batch=7&opt=SGD.0.03")
+    click(page, "add-hidden")
+    page.wait_for_url("**Linear.5~*~Linear.1**")
+    fields = {"data-n": "90", "batch_size": "7", "layer-0-units": "5"}
+    for key, value in fields.items():
+        field = page.locator(f".st-key-{key} input").first
+        field.wait_for()
+        assert field.input_value() == value, key
+    share = page.locator(".st-key-data-split [data-testid=stSliderThumbValue]")
+    share.wait_for()
+    assert share.inner_text() == "70 %"
+    chosen = page.locator(".st-key-data-features [aria-checked=true], .st-key-data-features [aria-pressed=true]")
+    assert chosen.all_inner_texts() == ["x", "y", "x·y"]
+    page.wait_for_timeout(1500)
+    assert "batch=7" in page.url
+    context.close()
