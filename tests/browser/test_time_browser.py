@@ -90,6 +90,20 @@ def test_scrub_back_fork_with_another_setting_and_compare(visit):
     wait_for(page, lambda: "opt=Adam" in page.url)
     assert loss(page) == forked
 
+    page.get_by_role("button", name="pin", exact=True).click()
+    wait_for(page, lambda: not state(page).get("pinned"))
+    page.locator(".st-key-time").get_by_role("slider").focus()
+    page.keyboard.press("ArrowLeft")
+    wait_for(page, lambda: int(state(page)["step"]) == back)
+    optimizer.click()
+    optimizer.fill("RMSprop")
+    page.keyboard.press("Enter")
+    wait_for(page, lambda: "opt=RMSprop" in page.url)
+    page.wait_for_timeout(300)
+    epochs(page, 1)
+    assert int(state(page)["step"]) == back + per_epoch, "as far as the course was that is left"
+    wait_for(page, lambda: state(page).get("pinned") == f"before the fork at {back}")
+
 
 def test_at_one_step_a_second_the_phases_come_in_turn(visit):
     page = opened(visit, f"{SMALL}&speed=1-step-s")
