@@ -110,7 +110,7 @@ class Run:
         self.status, self.message = "ready", ""
         self.history, self.timeline = History(), Timeline()
         self._present: tuple[Moment, History] | None = None
-        self.forks = 0
+        self.forks, self._edited = 0, -1  # at which step a parameter was last set by hand
         reports = experiment.outline()
         self._memory = sum(report.memory for report in reports)
         self.sample_work = sum(report.macs for report in reports) + self._memory
@@ -474,7 +474,9 @@ class Run:
 
     def _leave_the_exploded(self) -> None:
         """A step right before a change of settings may have spoilt the weights that the change began with: then go
-        back to the last kept moment before them, under the present settings."""
+        back to the last kept moment before them, under the present settings. What was set by hand stays."""
+        if self._edited == self.step:
+            return
         wanted, usable = self.experiment, self._usable(self.evaluate()["train"]["loss"] or 0.0)
         earlier = [moment for moment in self.timeline if moment.step < self.step]
         if not usable and earlier:
@@ -559,6 +561,7 @@ class Run:
             self.go_on_from_here()
         with torch.no_grad():
             parameter[index] = value
+        self._edited = self.step
         self._best = {"loss": math.inf, "epoch": self.batches.epochs_done, "weights": {}}
         if self.status in ("diverged", "stopped"):
             self.status, self.message = "ready", ""

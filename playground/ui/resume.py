@@ -118,10 +118,13 @@ def come_back() -> None:
         return
     waiting = cloakroom().take(word)
     anything = not names_experiment() and not teaching.said()  # a task begins with its own experiment
-    if waiting is not None and (anything or waiting.carried[EXPERIMENT] == st.session_state[EXPERIMENT]):
+    shown = st.session_state[EXPERIMENT]
+    if waiting is not None and (anything or waiting.carried[EXPERIMENT] == shown):
         st.session_state[HANDLE] = waiting.run
         st.session_state.update(waiting.carried)
         own.close()
+        if waiting.carried[EXPERIMENT] != shown:
+            st.rerun()  # the page has begun with another one
 
 
 def leave_word() -> None:

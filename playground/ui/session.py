@@ -5,6 +5,7 @@ that shows something else in the next run makes a new experiment; one that canno
 and says why.
 """
 
+import math
 import time
 from collections.abc import Callable, Iterable
 from contextlib import suppress
@@ -35,6 +36,8 @@ DRAFTING, BEHIND = "drafting", "behind"
 GONE = "What you have just changed was removed at the same moment, so nothing else was changed."
 LATE_SECONDS = 5.0
 """How late a message of the browser may come; within it, the address before the last one was not typed."""
+ASSIGNED, SETTLES = "assigned", 0.5
+"""When the page has set which widget, and for how many seconds it goes on to."""
 SPEED = "speed"
 FIRST_PAGE = 4.0
 """Seconds that the first page gets, at most, before torch is imported beside it; its ticks end them."""
@@ -140,9 +143,14 @@ def show(key: str, value: Any) -> None:
 
     The widget is to have `value` for its default too. A browser that is still loading the widget's script when the next
     run comes sees that run alone, in which nothing is assigned any more: it would show the widget's own plain value,
-    and send it back as the visitor's.
+    and send it back as the visitor's. For the same reason what is assigned is assigned again for a moment: of two runs
+    that follow each other at once, a browser may draw the second alone.
     """
+    assigned: dict[str, float] = st.session_state.setdefault(ASSIGNED, {})
+    now = time.monotonic()
     if key not in st.session_state or st.session_state[key] != value:
+        assigned[key] = now
+    if now - assigned.get(key, -math.inf) < SETTLES:
         st.session_state[key] = value
 
 

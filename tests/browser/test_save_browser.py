@@ -101,6 +101,7 @@ def test_a_run_survives_a_reload_of_another_page(visit):
     page.get_by_role("link", name="Train").first.click()
     wait_for(page, lambda now: now["step"] == "50")
     page.wait_for_url(address)
+    assert "circle" in page.locator(".st-key-data input").first.input_value()
     page.goto(f"{page.url.partition('?')[0]}?lock=data")  # a task begins with its own experiment
     wait_for(page, lambda now: now["status"] == "ready" and now["step"] == "0")
     page.wait_for_timeout(1_500)
