@@ -57,7 +57,7 @@ WIRE = {"button": "trigger_value", "checkbox": "bool_value", "slider": "double_a
         "double_value", "pagination": "int_value", "component_instance": "json_value"}  # fmt: skip
 WIRE |= dict.fromkeys(("button_group", "multiselect", "date_input"), "string_array_value")
 WIRE |= dict.fromkeys(("selectbox", "radio", "text_input", "text_area", "color_picker", "feedback"), "string_value")
-STALE = 2.5  # seconds without a new number, after which a session counts as standing still
+STALE = 6.0  # seconds without a new number, after which a session counts as standing still: above the page's 4
 MAX_AGE = 2  # runs for which the browser keeps a cached message (global.maxCachedMessageAge)
 
 

@@ -23,7 +23,7 @@ LEASE = 3.0
 """Seconds that a run goes on after the last poll."""
 PATIENCE = 30.0
 """Seconds that a command waits for its answer; it is carried out nevertheless."""
-PAGE_GONE = 6.0
+PAGE_GONE = 8.0
 """Seconds without a poll after which a stream no longer keeps its run going."""
 STREAM_LEFT = 1.5
 """Seconds that the page has to poll after its stream has ended, before the run stands still."""

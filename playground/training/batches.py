@@ -63,7 +63,8 @@ class Batches:
     @property
     def left(self) -> int:
         """Batches to the end of the epoch under way; a whole epoch's between two."""
-        return max(1, len(self._sizes(self._end - self.position)))
+        whole, rest = divmod(self._end - self.position, self.size)
+        return max(1, whole + (rest > 0 and not (whole and rest < self.least)))
 
     def _sizes(self, count: int) -> list[int]:
         """How so many samples are shared out."""

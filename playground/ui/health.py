@@ -33,7 +33,7 @@ WAITING = "The training host is starting; the numbers come with it."
 
 def advice_line() -> None:
     """The most urgent advice, if there is any, with the button that tries the cure."""
-    ticking(_advice, max(ADVICE_SECONDS, 6 * engine().pace) if handle().playing else None)
+    ticking(_advice, max(ADVICE_SECONDS, 10 * engine().pace) if handle().playing else None)
 
 
 def _advice() -> None:

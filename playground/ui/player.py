@@ -34,7 +34,7 @@ POLL_SECONDS = 0.09
 """Between two pictures of a playing run without a stream, where a crowd does not ask for more."""
 PATIENCE = 0.25
 """How long such a tick waits for news; a click on a button waits for the tick."""
-LINE_SECONDS, LINE_PACES = 1.0, 3.0
+LINE_SECONDS, LINE_PACES = 1.0, 4.0
 """Between two of the texts under the picture: seconds, and pictures of a crowd; it is for those who read or listen."""
 NO_STREAM = "no stream"
 """Set where the browser could not read the stream: pictures come by reruns then."""
