@@ -2,9 +2,11 @@
 
 import re
 
+import numpy as np
 import pytest
 from live_page import click, loss, opened, press, state, wait_for
 
+from playground.engine.picture import picture
 from playground.lessons import LESSONS
 from playground.spec import Experiment
 from playground.training import Run
@@ -160,3 +162,23 @@ def test_a_lesson_is_answered(visit, width):
         cards = page.locator(".st-key-cards, [class*='st-key-layer']").first.bounding_box()
         assert cards["y"] < 800, "the layers' cards are still on the screen"
     press(page, "curves", "ArrowRight")
+
+
+def test_points_that_are_wrong_and_those_that_are_unsure_are_counted_and_ringed(visit):
+    page = opened(visit, SMALL)
+    epochs(page, 2)
+    before = pixels(page, "output")
+    page.get_by_role("button", name="errors", exact=True).click()
+    run = Run(Experiment.from_query(SMALL))
+    run.advance(steps=2 * run.steps_per_epoch)
+    arrays = picture(run)[1]
+    rows, columns = arrays["surface"].shape
+    x, y = arrays["points"][:, 0] / 255, 1 - arrays["points"][:, 1] / 255
+    chance = arrays["surface"][
+        (y * rows).astype(int).clip(max=rows - 1), (x * columns).astype(int).clip(max=columns - 1)
+    ]
+    wrong = np.unpackbits(arrays["wrong"])[: len(x)].astype(bool)
+    unsure = ~wrong & (np.maximum(chance, 255 - chance) < 0.6 * 255)
+    assert unsure.any(), "otherwise this shows nothing"
+    wait_for(page, lambda: state(page).get("marked") == f"{wrong.sum()} wrong, {unsure.sum()} unsure")
+    assert pixels(page, "output") != before
