@@ -268,3 +268,11 @@ def test_widgets_whose_scripts_come_late_show_what_is_set(browser, server):
     page.wait_for_timeout(1500)
     assert "batch=7" in page.url
     context.close()
+
+
+@pytest.mark.parametrize("width", [800, 1024, 1180])
+def test_the_links_of_the_head_end_before_save_and_share(visit, width):
+    page = opened(visit, width=width)
+    ends = page.get_by_test_id("stTopNav").bounding_box()
+    for key in ("share", "save")[: 2 if width >= 1100 else 1]:
+        assert ends["x"] + ends["width"] <= page.locator(f".st-key-{key}").bounding_box()["x"], key
