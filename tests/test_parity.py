@@ -256,6 +256,16 @@ def test_bad_questions_get_a_sentence(call, said):
         call()
 
 
+def test_a_comparison_that_is_cut_says_so(monkeypatch):
+    monkeypatch.setattr("playground.parity.jobs.MAX_STEPS", 6)
+    job = LockstepJob("xor", "", "float64", 20)
+    while not job.done:
+        job.work(0.5)
+    report = job.report()
+    assert (report["step"], report["steps"]) == (6, 6)
+    assert report["status"] == "A comparison ends after 6 steps; all 20 are for the page Train."
+
+
 def test_the_lines_cross_where_they_do():
     values = [1.0, 10.0, 100.0]
     assert speed_module.crossing(values, [1, 1, 4], [2, 2, 2]) == pytest.approx(10**1.5)

@@ -182,3 +182,9 @@ def test_points_that_are_wrong_and_those_that_are_unsure_are_counted_and_ringed(
     assert unsure.any(), "otherwise this shows nothing"
     wait_for(page, lambda: state(page).get("marked") == f"{wrong.sum()} wrong, {unsure.sum()} unsure")
     assert pixels(page, "output") != before
+
+
+def test_zero_lines_are_offered_only_where_the_first_layer_sees_x_and_y(visit):
+    for net, offered in (("Linear.3~Tanh~Linear.1", True), ("Tanh~Linear.3~Tanh~Linear.1", False)):
+        page = opened(visit, f"?data=circle.60&net={net}&loss=BCEWithLogitsLoss&opt=SGD.0.1")
+        assert page.get_by_role("button", name="zero lines", exact=True).is_visible() == offered

@@ -215,3 +215,18 @@ def test_one_cycle_ends():
         scheduler.step()
     with pytest.raises(ValueError, match="total_steps=3"):
         scheduler.step()
+
+
+@pytest.mark.parametrize("name", ["LinearLR", "ConstantLR"])
+def test_without_iterations_the_rate_stays_where_it_begins_as_in_torch(name):
+    weight = torch.nn.Parameter(torch.zeros(1))
+    theirs = torch.optim.SGD([weight], lr=0.5)
+    ours = scratch.SGD([scratch.Parameter(np.zeros(1))], lr=0.5)
+    their_schedule = getattr(torch.optim.lr_scheduler, name)(theirs, total_iters=0)
+    our_schedule = getattr(scratch, name)(ours, total_iters=0)
+    for _ in range(4):
+        assert our_schedule.get_last_lr() == pytest.approx(their_schedule.get_last_lr(), rel=1e-12)
+        theirs.step()
+        their_schedule.step()
+        ours.step()
+        our_schedule.step()
