@@ -39,7 +39,7 @@ function outputTitle(view) {
     none: "Output",
   };
   const marked = header.view === "plane" && isShown(view, "errors") ? markedWords(view) : "";
-  view.root.dataset.marked = marked;
+  if (view.root.dataset.marked !== marked) view.root.dataset.marked = marked;
   return titles[outputKind(view)] + (marked && ` · ${marked}`);
 }
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import streamlit as st
 
+from playground.catalog.base import Param
 from playground.engine.snapshot import unpack
 from playground.landscapes.landscape import FAR
 from playground.landscapes.network import SEED, STEPS, TOYS, NetworkSpec
@@ -160,6 +161,16 @@ def basins_tab(spec: RaceSpec) -> None:
     _follow(job, show, "Press the button: every pixel is a start, coloured by the minimum it ends in.")
 
 
+def _whole(label: str, param: Param, now: int, step: int) -> int:
+    """A whole number of the network's landscape."""
+    key = f"net-{param.name}"
+    return int(
+        st.number_input(
+            label, int(param.low or 0), int(param.high or 1), now, step=step, key=key, width=120, help=param.help
+        )
+    )
+
+
 def network_tab(spec: RaceSpec) -> None:
     """A small network's loss on a plane."""
     st.markdown(
@@ -191,26 +202,7 @@ def network_tab(spec: RaceSpec) -> None:
             format_func=lambda word: WHO[word],
             help="Rates that suit Rosenbrock's valley hardly move a network.",
         )
-        steps = st.number_input(
-            "Steps",
-            int(STEPS.low or 1),
-            int(STEPS.high or 1),
-            now["steps"],
-            step=50,
-            key="net-steps",
-            width=120,
-            help=STEPS.help,
-        )
-        seed = st.number_input(
-            "Seed",
-            int(SEED.low or 0),
-            int(SEED.high or 1),
-            now["seed"],
-            step=1,
-            key="net-seed",
-            width=110,
-            help=SEED.help,
-        )
+        steps, seed = _whole("Steps", STEPS, now["steps"], 50), _whole("Seed", SEED, now["seed"], 1)
         wanted = NetworkSpec.of(
             data=data, plane=plane, steps=steps, seed=seed, **({"racers": ()} if who == "race" else {})
         )

@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from playground.ui.session import MISTAKE, engine, handle
+from playground.ui.session import MISTAKE, engine, handle, index_of
 
 CHOICE = "device"
 ALONE = "There is no accelerator here, so everything runs on the CPU. The page Devices says what one would change."
@@ -26,7 +26,7 @@ def device_choice(width: int = 96) -> None:
     st.selectbox(
         "Device",
         here,
-        here.index(now),
+        index_of(here, now),
         key=key,
         width=width,
         disabled=alone,

@@ -52,6 +52,13 @@ def test_a_question_badly_put_is_answered_with_a_sentence_and_the_run_goes_on(
     assert handle.snapshot.header["status"] == "ready"
 
 
+def assert_at_25_of_60(handle: Handle) -> None:
+    told = handle.call("timeline")
+    assert told is not None
+    assert (told["shown"], told["now"], told["looking_back"]) == (25, 60, True)
+    assert [moment["step"] for moment in told["kept"]] == [0, 25, 50]
+
+
 def test_looking_back_and_forking(handle: Handle) -> None:
     handle.step(60)
     now = handle.snapshot.header
@@ -59,10 +66,7 @@ def test_looking_back_and_forking(handle: Handle) -> None:
     then = handle.snapshot.header
     assert (then["step"], then["epoch"], then["status"]) == (25, 1.0, "ready")
     assert then["train"]["loss"] != now["train"]["loss"]
-    told = handle.call("timeline")
-    assert told is not None
-    assert (told["shown"], told["now"], told["looking_back"]) == (25, 60, True)
-    assert [moment["step"] for moment in told["kept"]] == [0, 25, 50]
+    assert_at_25_of_60(handle)
     handle.look_back(None)
     assert handle.snapshot.header["train"] == now["train"]
     handle.look_back(25)
@@ -119,10 +123,7 @@ def test_a_run_given_back_while_looking_back_still_has_its_present_and_its_momen
     handle._home.link.request("hand over", run=handle.id).result(5)
     handle._leave(handle._home.link)
     handle.poll(handle.snapshot.seq, 2.0)
-    told = handle.call("timeline")
-    assert told is not None
-    assert (told["shown"], told["now"], told["looking_back"]) == (25, 60, True)
-    assert [moment["step"] for moment in told["kept"]] == [0, 25, 50]
+    assert_at_25_of_60(handle)
     handle.look_back(None)
     assert handle.snapshot.header["train"] == now["train"]
 
