@@ -9,7 +9,7 @@ parity.style()
 question = parity_state.question()
 
 parity.header(question)
-parity_state.show_mistake()
+session.show_mistake(parity_state.MISTAKE)
 views = {
     "layer": parity.layer_view,
     "step": parity.step_view,

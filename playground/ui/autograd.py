@@ -14,6 +14,7 @@ from playground.autograd.words import number
 from playground.ui import session, teaching
 from playground.ui.autograd_depth import depth_view
 from playground.ui.autograd_graph import graph_code, graph_view, hold
+from playground.ui.rerun import undisturbed
 
 STUDY = "autograd"
 ADDRESS = "autograd-address"
@@ -51,6 +52,7 @@ def load_torch() -> None:
 # What the page shows
 
 
+@undisturbed()
 def study() -> Study:
     """The visitor's study: from the address bar at first, and again when that was changed by hand.
 
@@ -76,6 +78,7 @@ def _words() -> dict[str, str]:
     return {word: text for word, text in st.query_params.to_dict().items() if word in WORDS}
 
 
+@undisturbed()
 def write_address() -> None:
     """Make the address bar reproduce what is on screen."""
     shown = st.session_state[STUDY]
@@ -83,9 +86,9 @@ def write_address() -> None:
     whole = address | teaching.words()
     if shown.view == "network":
         whole |= session.experiment().to_query()
-    if whole != st.query_params.to_dict():
-        st.query_params.from_dict(whole)
     st.session_state[ADDRESS] = address
+    if whole != st.query_params.to_dict():  # last: the run can be broken off where it tells the browser
+        st.query_params.from_dict(whole)
 
 
 def _touch() -> None:
@@ -93,6 +96,7 @@ def _touch() -> None:
     st.session_state[TOUCHED] = True
 
 
+@undisturbed()
 def _change(**fields: Any) -> None:
     """Another study; one that cannot be leaves everything as it was and says why."""
     _touch()
@@ -102,6 +106,7 @@ def _change(**fields: Any) -> None:
         st.session_state[MISTAKE] = str(error)
 
 
+@undisturbed()
 def _change_depth(field: str, value: Any) -> None:
     _touch()
     try:
@@ -115,6 +120,7 @@ def _change_depth(field: str, value: Any) -> None:
 def _setting(key: str, field: str) -> Callable[[], None]:
     """For a widget that sets one field; where it shows another graph, the walk begins anew there."""
 
+    @undisturbed()
     def changed() -> None:
         if st.session_state[key] is not None:
             anew = {"step": None, "node": None} if field in ("view", "detail") else {}
@@ -134,8 +140,7 @@ def views(shown: Study) -> None:
             _choice("Drawn by", DRAWN, shown.drawn, "drawn")
         if shown.view == "network" and shown.drawn == "graph":
             _choice("Detail", DETAILS, shown.detail, "detail")
-    if mistake := st.session_state.pop(MISTAKE, ""):
-        st.error(mistake, icon=":material/error:")
+    session.show_mistake(MISTAKE)
 
 
 def _choice(label: str, options: dict[str, str], value: str, field: str) -> None:
@@ -204,6 +209,7 @@ def _text_area(label: str, field: str, value: str, unused: bool) -> None:
     )
 
 
+@undisturbed()
 def _take_preset() -> None:
     _touch()
     if (key := st.session_state["autograd-preset"]) in PRESETS:
@@ -214,6 +220,7 @@ def _take_preset() -> None:
                                                   torchviz=old.torchviz)  # fmt: skip
 
 
+@undisturbed()
 def _take_text(field: str) -> None:
     """A text that cannot be read stays in the editor, and the picture shows the last one that could."""
     _touch()
@@ -254,6 +261,7 @@ def _value(name: str, value: Value, slider: bool) -> None:
         st.number_input(name, -1e6, 1e6, step=0.25, format="%g", key=key, on_change=_take_value, args=(name,))
 
 
+@undisturbed()
 def _take_value(name: str) -> None:
     _touch()
     given = st.session_state[f"autograd-value-{name}"]

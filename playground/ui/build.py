@@ -216,20 +216,21 @@ def size(count: int) -> str:
 
 def _problems(problems: list[Finding]) -> None:
     """What does not fit, under the picture that shows where, with the button that mends it."""
-    for number, problem in enumerate(problems):
-        with st.container(horizontal=True, vertical_alignment="center", wrap=False, key=f"build-problem-{number}"):
-            (st.error if problem.fatal else st.warning)(problem.message, width="stretch")
-            if problem.fix is not None:
-                st.button(
-                    "Fix it",
-                    icon=":material/build:",
-                    key=f"build-fix-{number}",
-                    type="primary" if problem.fatal else "secondary",
-                    help=f"{problem.cure[:1].upper()}{problem.cure[1:]}.",
-                    disabled=locked(),
-                    on_click=on_click(change),
-                    args=(_adopting(problem.fix),),
-                )
+    with st.container():  # also without any, so that what follows stays what it is
+        for number, problem in enumerate(problems):
+            with st.container(horizontal=True, vertical_alignment="center", wrap=False, key=f"build-problem-{number}"):
+                (st.error if problem.fatal else st.warning)(problem.message, width="stretch")
+                if problem.fix is not None:
+                    st.button(
+                        "Fix it",
+                        icon=":material/build:",
+                        key=f"build-fix-{number}",
+                        type="primary" if problem.fatal else "secondary",
+                        help=f"{problem.cure[:1].upper()}{problem.cure[1:]}.",
+                        disabled=locked(),
+                        on_click=on_click(change),
+                        args=(_adopting(problem.fix),),
+                    )
 
 
 def _adopting(wanted: Experiment) -> session.Change:

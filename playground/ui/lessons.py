@@ -43,8 +43,12 @@ def lesson_cards() -> None:
 def lesson_panel() -> None:
     """The question of the open lesson; an answer, or the first step, shows what to notice."""
     lesson = LESSONS.get(st.query_params.get(LESSON, ""))
-    if lesson is None:
-        return
+    with st.container():  # also without a lesson, so that what follows stays what it is when it is closed
+        if lesson is not None:
+            _question(lesson)
+
+
+def _question(lesson: Lesson) -> None:
     answer = f"lesson-answer-{lesson.name}"
     told = _told(lesson, st.session_state.get(answer))
     with st.container(border=True, gap="xxsmall", key="lesson"):

@@ -7,6 +7,7 @@ import streamlit as st
 
 from playground.landscapes.spec import WORDS, RaceSpec
 from playground.landscapes.worker import Job, Worker
+from playground.ui.rerun import undisturbed
 from playground.ui.session import GONE
 from playground.ui.visitor import Visitor
 
@@ -30,6 +31,7 @@ def worker() -> Worker:
     return started
 
 
+@undisturbed()
 def open_race() -> RaceSpec:
     """The race at the beginning of a page run.
 
@@ -59,16 +61,18 @@ def _words() -> dict[str, str]:
     return {word: text for word, text in st.query_params.to_dict().items() if word in WORDS}
 
 
+@undisturbed()
 def write_address() -> None:
     """Make the address bar reproduce what is on screen; the default race needs no words."""
     wanted = st.session_state[RACE]
     address = {} if wanted == RaceSpec() else wanted.to_query()
-    if address != _words():
+    VISITOR.written(address)
+    if address != _words():  # last: the run can be broken off where it tells the browser
         others = {word: text for word, text in st.query_params.to_dict().items() if word not in WORDS}
         st.query_params.from_dict({**address, **others})
-    VISITOR.written(address)
 
 
+@undisturbed()
 def change(make: Change) -> None:
     """Replace the race by what `make` makes of it, or keep it and remember the mistake."""
     try:
@@ -82,8 +86,9 @@ def change(make: Change) -> None:
 
 def show_mistake() -> None:
     """The last input that could not be used, until another one could: a waiting page runs several times."""
-    if mistake := st.session_state.get(MISTAKE):
-        st.error(mistake, icon=":material/error:")
+    with st.container():  # also without it, so that what follows stays what it is
+        if mistake := st.session_state.get(MISTAKE):
+            st.error(mistake, icon=":material/error:")
 
 
 def job(operation: str, **fields: Any) -> Job | None:

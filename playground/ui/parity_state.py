@@ -7,6 +7,7 @@ import streamlit as st
 
 from playground.parity.spec import WORD, ParitySpec
 from playground.ui import slot, teaching
+from playground.ui.rerun import undisturbed
 from playground.ui.visitor import Visitor
 from playground.work.client import Client
 
@@ -26,6 +27,7 @@ def client() -> Client:
     return Client("playground.parity")
 
 
+@undisturbed()
 def question() -> ParitySpec:
     """What the visitor looks at, at the beginning of a page run.
 
@@ -45,6 +47,7 @@ def question() -> ParitySpec:
     return st.session_state[QUESTION]
 
 
+@undisturbed()
 def change(make: Change) -> None:
     """Another question, or a sentence why there is none."""
     try:
@@ -57,24 +60,19 @@ def _words() -> dict[str, str]:
     return {word: text for word, text in st.query_params.to_dict().items() if word in WORD.values()}
 
 
+@undisturbed()
 def write_address(experiment: dict[str, str]) -> None:
     """Make the address bar reproduce the page; `experiment`: the words of the Train page where it is shown."""
     address = st.session_state[QUESTION].to_query()
     whole = {**address, **experiment, **teaching.words()}
-    if st.query_params.to_dict() != whole:
-        st.query_params.from_dict(whole)
     VISITOR.written(address)
+    if st.query_params.to_dict() != whole:  # last: the run can be broken off where it tells the browser
+        st.query_params.from_dict(whole)
 
 
 def put(field: str) -> Callable[[ParitySpec, Any], ParitySpec]:
     """Exchanges one field."""
     return lambda old, value: old.but(**{field: value})
-
-
-def show_mistake() -> None:
-    """The last input that could not be used, once."""
-    if mistake := st.session_state.pop(MISTAKE, ""):
-        st.error(mistake, icon=":material/error:")
 
 
 class Slot(slot.Slot):

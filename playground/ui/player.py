@@ -11,6 +11,7 @@ from playground.ui.health import advice_line
 from playground.ui.lessons import LESSON
 from playground.ui.live import live_view
 from playground.ui.points import draw_points, own_points
+from playground.ui.rerun import undisturbed
 from playground.ui.runs import NEWS, keep_button, keep_present
 from playground.ui.session import (
     ANSWERING,
@@ -216,6 +217,7 @@ def _draw_line() -> None:
     st.caption(status_text(handle().poll().header), width="stretch")
 
 
+@undisturbed()
 def touched(messages: list[dict[str, Any]]) -> None:
     """Carry out what was done in the picture; what cannot be done is said on the page."""
     for message in messages:

@@ -20,6 +20,7 @@ from streamlit.runtime.scriptrunner import get_script_run_ctx
 
 from playground.engine import Handle
 from playground.ui import teaching
+from playground.ui.rerun import undisturbed
 from playground.ui.runs import FINISHED, KEEPS
 from playground.ui.session import EXPERIMENT, HANDLE, names_experiment
 
@@ -101,6 +102,7 @@ def cloakroom() -> Cloakroom:
     return Cloakroom(lambda session: Runtime.exists() and Runtime.instance().is_active_session(session))
 
 
+@undisturbed()
 def come_back() -> None:
     """At the beginning of the page Train: go on with the run that this tab had before it was reloaded.
 

@@ -15,7 +15,8 @@ from playground.engine.snapshot import unpack
 from playground.limits import LIMITS
 from playground.runs import TITLES, KeptRun, curves_csv, differences, has_tensorboard, runs_csv, to_tensorboard
 from playground.ui import address, identity
-from playground.ui.session import MISTAKE, handle, on_click
+from playground.ui.rerun import undisturbed
+from playground.ui.session import MISTAKE, handle, on_click, show_mistake
 
 if TYPE_CHECKING:
     from playground.shelf import Shelf
@@ -85,6 +86,7 @@ def keep_button(blocked: bool) -> None:
     )
 
 
+@undisturbed()
 def keep_present() -> None:
     """Keep the run as it is now, or say why not."""
     try:
@@ -94,6 +96,7 @@ def keep_present() -> None:
         st.session_state[MISTAKE] = str(error)
 
 
+@undisturbed()
 def keep_finished() -> None:
     """Once per full run of the page: keep a run that has just ended by itself."""
     run = handle()
@@ -146,8 +149,7 @@ def runs_page() -> None:
     except ValueError as error:
         st.error(str(error), icon=":material/error:")
         return
-    if mistake := st.session_state.pop(MISTAKE, ""):
-        st.error(mistake, icon=":material/error:")
+    show_mistake()
     if not runs:
         _nothing()
         return

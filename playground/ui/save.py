@@ -11,6 +11,7 @@ from playground.engine import Handle
 from playground.fit import findings
 from playground.limits import LIMITS
 from playground.ui import teaching
+from playground.ui.rerun import undisturbed
 from playground.ui.session import EXPERIMENT, MISTAKE, engine, handle
 
 OPEN, UPLOAD, UPLOADS = "save-open", "save-upload", "save-uploads"
@@ -84,8 +85,9 @@ def _upload() -> None:
     )  # fmt: skip
     if file is None:
         return
-    st.session_state[UPLOADS] = number + 1  # another widget next time: this file has been looked at
-    load(file.getvalue())
+    with undisturbed():
+        st.session_state[UPLOADS] = number + 1  # another widget next time: this file has been looked at
+        load(file.getvalue())
     st.rerun()
 
 

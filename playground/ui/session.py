@@ -21,6 +21,7 @@ from playground.engine import Engine, Handle, the_engine
 from playground.fit import Finding, findings, fitted
 from playground.spec import KNOWN_WORDS, Experiment, needs_reset
 from playground.ui import teaching
+from playground.ui.rerun import undisturbed
 
 EXPERIMENT = "experiment"
 HANDLE = "handle"
@@ -52,6 +53,7 @@ def engine() -> Engine:
     return the_engine(FIRST_PAGE)
 
 
+@undisturbed()
 def experiment(drafting: bool = False) -> Experiment:
     """The visitor's experiment: what the widgets have made of it, or what the address bar says if that was changed.
 
@@ -125,18 +127,20 @@ def _open_address(address: dict[str, str]) -> None:
         st.session_state[EXPERIMENT] = wanted
 
 
+@undisturbed()
 def write_address() -> None:
     """Make the address bar reproduce what is on screen; the default experiment needs no words."""
     wanted = st.session_state[EXPERIMENT]
     address = {} if wanted == Experiment() else wanted.to_query()
-    if address != _words():
-        others = {word: text for word, text in st.query_params.to_dict().items() if word not in KNOWN_WORDS}
-        st.query_params.from_dict({**address, **others})
     if address != st.session_state[ADDRESS]:
         st.session_state[REPLACED] = (st.session_state[ADDRESS], time.monotonic())
         st.session_state[ADDRESS] = address
+    if address != _words():  # last: the run can be broken off where it tells the browser
+        others = {word: text for word, text in st.query_params.to_dict().items() if word not in KNOWN_WORDS}
+        st.query_params.from_dict({**address, **others})
 
 
+@undisturbed()
 def show(key: str, value: Any) -> None:
     """Have the widget `key` show `value`. Only where it shows something else: whatever is assigned goes to the browser,
     and would take back what the visitor is setting just now.
@@ -164,6 +168,7 @@ def current() -> Experiment:
     return st.session_state[EXPERIMENT]
 
 
+@undisturbed()
 def handle() -> Handle:
     """The run of this session; opened with the first page, closed when the session is forgotten."""
     if HANDLE not in st.session_state:
@@ -188,6 +193,7 @@ def _trainable(wanted: Experiment) -> Experiment:
     return fitted(Experiment.starter(wanted.data.name).but(data=wanted.data))
 
 
+@undisturbed()
 def change(make: Change) -> None:
     """Replace the experiment by what `make` makes of it, or keep it and remember the mistake."""
     old = st.session_state[EXPERIMENT]
@@ -222,6 +228,7 @@ def _follow(new: Experiment) -> None:
         run.update(new)
 
 
+@undisturbed()
 def catch_up() -> None:
     """Have the run follow what was drafted without it."""
     if not st.session_state.pop(BEHIND, False):
@@ -232,6 +239,7 @@ def catch_up() -> None:
         st.session_state[MISTAKE] = str(error)
 
 
+@undisturbed()
 def look_back(step: int | None, shown: int | None) -> None:
     """Have the whole page be at the kept moment nearest to a step, with the settings of then; None is now.
 
@@ -294,6 +302,7 @@ def on_click(action: Callable[..., None]) -> Callable[..., None]:
     that the click asks for follows, and it is the one that counts.
     """
 
+    @undisturbed()
     def clicked(*args: Any) -> None:
         if not is_tick():
             st.session_state[CLICKED] = not is_part()
@@ -319,20 +328,30 @@ def _made(make: Make, given: Any, old: Experiment) -> Experiment:
     return make(old, given)
 
 
-def show_mistake() -> None:
-    """The last input that could not be used, once."""
-    if mistake := st.session_state.pop(MISTAKE, ""):
-        st.error(mistake, icon=":material/error:")
+def show_mistake(of: str = MISTAKE) -> None:
+    """The last input that could not be used, once.
+
+    Its place is there without it, too: a browser makes everything anew that moves in the order of the page's elements,
+    and whoever is typing or uploading there would lose it.
+
+    Args:
+        of: where the session has the sentence.
+    """
+    with st.container():
+        if mistake := st.session_state.pop(of, ""):
+            st.error(mistake, icon=":material/error:")
 
 
 def show_problems(found: list[Finding]) -> None:
     """The last input that could not be used, once, and what does not fit, with the buttons that mend it."""
     show_mistake()
-    for number, finding in enumerate(found):
-        with st.container(horizontal=True, vertical_alignment="center", wrap=False, key=f"finding-{number}"):
-            (st.error if finding.fatal else st.warning)(finding.message, width="stretch")
-            if finding.fix is not None:
-                st.button(finding.cure, key=f"fix-{number}", on_click=on_click(change), args=(_adopting(finding.fix),))
+    with st.container():
+        for number, finding in enumerate(found):
+            with st.container(horizontal=True, vertical_alignment="center", wrap=False, key=f"finding-{number}"):
+                (st.error if finding.fatal else st.warning)(finding.message, width="stretch")
+                if finding.fix is not None:
+                    cure = on_click(change)
+                    st.button(finding.cure, key=f"fix-{number}", on_click=cure, args=(_adopting(finding.fix),))
 
 
 def _adopting(wanted: Experiment) -> Change:

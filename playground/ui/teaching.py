@@ -15,6 +15,7 @@ import streamlit as st
 
 from playground.spec import Experiment
 from playground.teaching import WORDS, Teaching
+from playground.ui.rerun import undisturbed
 
 __all__ = ["check", "controls", "group", "leave", "locked", "open_link", "said", "teaching", "words", "write_address"]
 
@@ -32,18 +33,25 @@ def teaching() -> Teaching:
 
 def open_link() -> None:
     """At the beginning of every page: read the link, and show its task."""
-    found = said()
-    if found and found != st.session_state.get(READ):
-        st.session_state[READ] = found
-        try:
-            st.session_state[TEACHING] = Teaching.from_query(found)
-        except ValueError as error:
-            st.session_state[TEACHING] = Teaching()
-            st.error(f"The task of this link cannot be shown as it is. {error}", icon=":material/error:")
+    if refusal := _read():
+        st.error(f"The task of this link cannot be shown as it is. {refusal}", icon=":material/error:")
     if task := teaching().task:
         text = escape(task).replace("\n", "<br>")
         with st.container(border=True, key="task", gap=None):
             st.html(f'<p class="task" dir="auto"><strong>Task</strong> {text}</p>')
+
+
+@undisturbed()
+def _read() -> str:
+    """Take over what the address says, if it has not been read; why it cannot be, or ''."""
+    found = said()
+    if found and found != st.session_state.get(READ):
+        st.session_state[READ], st.session_state[TEACHING] = found, Teaching()
+        try:
+            st.session_state[TEACHING] = Teaching.from_query(found)
+        except ValueError as error:
+            return str(error)
+    return ""
 
 
 def said() -> dict[str, str]:
@@ -58,19 +66,18 @@ def words() -> dict[str, str]:
 
 def write_address() -> None:
     """At the end of every page: its words stand in the address, also after a visit elsewhere."""
-    wanted = words()
-    if said() != wanted:
+    st.session_state[READ] = wanted = words()
+    if said() != wanted:  # last: the run can be broken off where it tells the browser
         others = {word: text for word, text in st.query_params.to_dict().items() if word not in WORDS}
         st.query_params.from_dict({**others, **wanted})
-    st.session_state[READ] = wanted
 
 
 def leave() -> None:
     """Every control again, and no task."""
     st.session_state.pop(TEACHING, None)
+    st.session_state[READ] = {}
     others = {word: text for word, text in st.query_params.to_dict().items() if word not in WORDS}
     st.query_params.from_dict(others)
-    st.session_state[READ] = {}
 
 
 def check(old: Experiment, new: Experiment) -> None:

@@ -13,6 +13,7 @@ from playground.fit import fitted
 from playground.limits import LIMITS
 from playground.spec import Args, DataSpec, Experiment
 from playground.ui import data_html as html
+from playground.ui.rerun import undisturbed
 from playground.ui.session import change, on_click
 
 FILE, TASK, WHAT, FOUND, SEEN = "own-file", "own-task", "own-task-of", "own-found", "own-seen"
@@ -57,6 +58,7 @@ def _download(name: str) -> None:
     _begin(f"Downloading {FILE_SETS[name].title}", "download", name=name)
 
 
+@undisturbed()
 def _finish(task: Task) -> None:
     """Take over what has come out, and forget a file of which nothing has."""
     del st.session_state[TASK]
@@ -90,7 +92,7 @@ def take(data: DataSpec) -> None:
 
 def _upload() -> None:
     given = st.file_uploader(
-        f"A table (CSV) or pictures (zip with a folder for each class), up to {LIMITS.max_upload / 1e6:,.0f} MB",
+        f"A table (CSV) or pictures (zip with a folder for each class), up to {max(1, LIMITS.max_upload >> 20):,} MB",
         key=FILE,
         max_upload_size=max(1, LIMITS.max_upload >> 20),
         help="Kept on this server under the name of its content: whoever has the experiment's link can use it, "
@@ -110,9 +112,10 @@ def _upload() -> None:
                 args=(given, side, colour),
             )  # fmt: skip
     elif st.session_state.get(SEEN) != given.file_id:
-        st.session_state[SEEN] = given.file_id
-        st.session_state.pop(FOUND, None)
-        _look(given.getvalue(), given.name)
+        with undisturbed():
+            st.session_state[SEEN] = given.file_id
+            st.session_state.pop(FOUND, None)
+            _look(given.getvalue(), given.name)
         st.rerun()
 
 
@@ -140,6 +143,7 @@ def _kept(content: bytes) -> str:
         return ""
 
 
+@undisturbed()
 def _again(key: str, **choices: Any) -> None:
     """Read the same table with another delimiter or header."""
     try:

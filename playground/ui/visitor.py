@@ -13,6 +13,8 @@ from typing import Any, Literal
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
+from playground.ui.rerun import undisturbed
+
 LATE_SECONDS = 5.0
 """How late a message of the browser may come; within it, the address before the last one was not typed."""
 
@@ -39,6 +41,7 @@ class Visitor:
     def on_click(self, action: Callable[..., None]) -> Callable[..., None]:
         """For a button's `on_click`: `action`, once per click, in the full run that the click asks for."""
 
+        @undisturbed()
         def clicked(*args: Any, **kwargs: Any) -> None:
             context = get_script_run_ctx()
             if context is None or not context.fragment_ids_this_run:

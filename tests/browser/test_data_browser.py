@@ -23,12 +23,15 @@ def test_a_table_is_uploaded_used_and_trained_on(visit):
     page.wait_for_function("document.documentElement.scrollWidth <= 390")
     page.set_viewport_size({"width": 1280, "height": 800})
     bad = {"name": "half.csv", "mimeType": "text/csv", "buffer": b"a,b\n1,2\n1,2,3\n"}
+    page.get_by_test_id("stFileUploader").evaluate("uploader => { uploader.same = true }")
     page.locator("input[type=file]").set_input_files(bad)
     page.get_by_text("Line 3 has 3 fields where the first row has 2").wait_for()
     assert "file=" not in page.url
     good = {"name": "buses.csv", "mimeType": "text/csv", "buffer": table()}
     page.locator("input[type=file]").set_input_files(good)
     page.get_by_text(f"{ROWS:,} rows, 3 columns; nothing is missing.").wait_for()
+    same = page.get_by_test_id("stFileUploader").evaluate("uploader => uploader.same")
+    assert same, "it is still the one that the file was given to: another would have lost the upload"
     page.locator(".st-key-own-use button:visible").first.click()
     page.wait_for_url(re.compile("data=table.*file="))
     page.get_by_text("Class balance").wait_for()

@@ -140,6 +140,24 @@ def test_a_layer_is_edited_and_training_starts_anew(visit):
     page.wait_for_url(re.compile("net=Linear\\.3~Tanh~Linear~Tanh~Linear~Tanh~Linear\\.1"))
 
 
+def test_what_comes_above_leaves_what_is_below_as_it_is(visit):
+    """A warning, a sentence, a lesson that is closed: nothing below is made anew, or its reader would lose place and
+    what was typed; Streamlit's browser side knows elements by their order."""
+    page = opened(visit, "?lesson=xor-hidden")
+    below = [VIEW, ".st-key-layer-0 input", ".st-key-code"]
+    for part in below:
+        page.locator(part).first.evaluate("part => { part.same = true }")
+    click(page, "lesson-close")
+    page.locator(".st-key-lesson").wait_for(state="detached")
+    choose(page, "loss", "CrossEntropyLoss")
+    page.locator(".st-key-finding-0").wait_for()
+    page.locator(".st-key-fix-0 button:visible").first.click()
+    page.locator(".st-key-finding-0").wait_for(state="detached")
+    at_rest(page)
+    same = [page.locator(part).first.evaluate("part => part.same === true") for part in below]
+    assert same == [True] * len(below)
+
+
 def test_a_shared_link_opens_what_was_shared(visit):
     page = opened(
         visit, "?data=blobs.300..0.1..4&net=Linear.6~ReLU~Linear.4&loss=CrossEntropyLoss&opt=SGD.0.1..0.9&seed=7"

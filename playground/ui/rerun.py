@@ -1,0 +1,33 @@
+"""Safe from being broken off: a run of a page ends wherever the browser asks for the next one."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from streamlit.runtime.scriptrunner import get_script_run_ctx
+
+
+@contextmanager
+def undisturbed() -> Iterator[None]:
+    """Around what must be done whole or not at all; also a decorator.
+
+    Streamlit breaks a run off as soon as the browser has asked for the next full one: at each element that is drawn,
+    and at each look into `st.session_state`, in callbacks too. Between two looks half of a change would be done: the
+    run has the new experiment and the page the old one, or an upload is noted as seen which nobody has read. In here
+    the looks break nothing off: the request waits for the next element or the next look after it. What is drawn in
+    here can still be broken off.
+    """
+    context = get_script_run_ctx()
+    if context is None:
+        yield
+        return
+    state = context.session_state
+    ask = state._yield_callback
+    object.__setattr__(state, "_yield_callback", _nothing)  # its own __setattr__ would set the visitor's state
+    try:
+        yield
+    finally:
+        object.__setattr__(state, "_yield_callback", ask)
+
+
+def _nothing() -> None:
+    pass
