@@ -16,7 +16,8 @@ def page(careful: bool, in_callback: bool) -> None:
 
     def two_things() -> None:
         context = get_script_run_ctx()
-        assert context is not None and context.script_requests is not None
+        assert context is not None
+        assert context.script_requests is not None
         context.script_requests.request_rerun(RerunData())
         with undisturbed() if careful else nullcontext():
             st.session_state["first"] = True
