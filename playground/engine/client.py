@@ -151,7 +151,7 @@ class Engine:
     def pace(self) -> float:
         """Seconds between two pictures of a playing run: more for everybody, the more runs play."""
         now = time.monotonic()
-        playing = sum(handle._playing and handle._lease_end > now for handle in list(self._handles.values()))
+        playing = sum(handle.computes(now) for handle in list(self._handles.values()))
         return min(SLOWEST, max(COLLECT_EVERY, playing / PICTURES))
 
     def health(self) -> dict[str, Any]:
@@ -178,9 +178,7 @@ class Engine:
             "watched": sum(handle._lease_end > now for handle in handles),
             "in_line": len(self.line),
             "steps_per_second": sum(
-                handle.snapshot.header["steps_per_second"] or 0.0
-                for handle in handles
-                if handle._playing and handle._lease_end > now
+                handle.snapshot.header["steps_per_second"] or 0.0 for handle in handles if handle.computes(now)
             ),
             "well": not self._closing and (bool(links) or self._failed_starts < MAX_FAILED_STARTS),
             **totals,

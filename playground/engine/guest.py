@@ -68,7 +68,7 @@ class Guest:
 
     Attributes:
         playing: whether it is to move on by itself.
-        goal: the step that 'one step' or 'one epoch' asked for; it is reached also while paused.
+        goal: the step that 'one step' or 'one epoch' asked for; None where there is none under way.
         waiting: the requests that are answered when the goal is reached.
         used: seconds of processor time it has had; the host serves who has had the least.
         failed: the sentence about an exception in its code, or None.
@@ -82,6 +82,7 @@ class Guest:
         self.playing = False
         self.goal: int | None = None
         self.interval: float | None = None
+        self._least_interval: float | None = None
         self._meter = Meter()
         self._due = now
         self._notice, self._notice_end = "", 0.0
@@ -114,14 +115,17 @@ class Guest:
         self._meter.clear()
 
     def limit(self, rate: float | None, now: float) -> None:
-        """At most so many steps per second; None is as fast as it goes. No more than this server allows a run."""
+        """Play at most so many steps per second; None is as fast as it goes. No more than this server allows a run,
+        which holds on the way to a goal, too."""
         rates = [each for each in (rate, LIMITS.max_steps_per_second) if each]
         self.interval, self._due = (1 / min(rates) if rates else None), now
+        self._least_interval = 1 / LIMITS.max_steps_per_second if LIMITS.max_steps_per_second else None
 
-    def ask(self, goal: int) -> None:
+    def ask(self, goal: int, now: float) -> None:
         """Pause, then go on to this step."""
         self.stop()
-        self.goal = goal
+        self.goal, self._due = (goal if self.failed is None else None), now
+        self._meter.see(now, self.run.step)
 
     def watched(self, now: float, seconds: float = LEASE) -> None:
         """Somebody looks; the run may compute for so long."""
@@ -137,23 +141,26 @@ class Guest:
 
     def due(self, now: float) -> float:
         """When it next wants to compute; infinity if it does not."""
-        if self.goal is not None:
-            return now
-        if not self.playing or self.lease_end <= now:
+        if not self.moving or self.lease_end <= now:
             return math.inf
-        return now if self.interval is None else self._due
+        return now if self._spacing is None else self._due
+
+    @property
+    def _spacing(self) -> float | None:
+        """Seconds between two steps; None is as fast as it goes."""
+        return self.interval if self.goal is None else self._least_interval
 
     def work(self, seconds: float) -> None:
         """Move on for about so long. An exception ends the run, not the host."""
         before = time.thread_time()
         try:
-            if self.goal is not None:
+            if self._spacing is not None:
+                self._advance_on_time(self._spacing, seconds)
+            elif self.goal is not None:
                 self._advance(self.goal - self.run.step, seconds)
-            elif self.interval is None:
+            else:
                 self.run.advance(seconds=seconds)
                 self.painter.step()
-            else:
-                self._advance_on_time(seconds)
         except Exception as error:
             self.fail(error)
         now = time.monotonic()
@@ -174,13 +181,14 @@ class Guest:
                 break
         return done
 
-    def _advance_on_time(self, seconds: float) -> None:
-        """The steps that are due by now, each `interval` after the one before."""
-        assert self.interval is not None, "the run has no speed limit"
+    def _advance_on_time(self, spacing: float, seconds: float) -> None:
+        """The steps that are due by now, each `spacing` seconds after the one before; none beyond the goal."""
         now = time.monotonic()
-        if now - self._due > max(BEHIND, self.interval):
+        if now - self._due > max(BEHIND, spacing):
             self._due = now
-        self._due += self.interval * self._advance(1 + int((now - self._due) / self.interval), seconds)
+        due = 1 + int((now - self._due) / spacing)
+        steps = due if self.goal is None else min(due, self.goal - self.run.step)
+        self._due += spacing * self._advance(steps, seconds)
 
     # -- pictures -------------------------------------------------------------------------------------------------
 
@@ -190,7 +198,7 @@ class Guest:
             return "failed"
         if self.run.status != "ready":
             return self.run.status
-        return "playing" if self.playing else "ready"
+        return "playing" if self.moving else "ready"
 
     def notice(self, text: str, now: float) -> None:
         """A sentence that stands beside the picture for a while."""
@@ -221,7 +229,7 @@ class Guest:
     def _draw(self, message: str) -> bytes:
         if self.failed is None:
             try:
-                self.painter.still = not self.playing
+                self.painter.still = not self.moving
                 self._last = self.painter.picture()
             except Exception as error:
                 message = self.fail(error)
@@ -232,7 +240,7 @@ class Guest:
             "status": self.status,
             "message": message,
             "epochs": self.run.experiment.training.epochs,
-            "steps_per_second": self._meter.rate if self.playing else None,
+            "steps_per_second": self._meter.rate if self.moving else None,
         }
         if self.playing and self.interval is not None and self.interval >= SLOW:
             own["phases"] = True

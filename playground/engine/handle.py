@@ -23,6 +23,9 @@ LEASE = 3.0
 """Seconds that a run goes on after the last poll."""
 PATIENCE = 30.0
 """Seconds that a command waits for its answer; it is carried out nevertheless."""
+ARRIVING, MOMENT = ("step", "epoch"), 1.0
+"""The commands that are answered when a step is reached, and how many seconds they are waited for: after that the page
+shows them as it shows a run that plays, and ends them when it is closed."""
 PAGE_GONE = 8.0
 """Seconds without a poll after which a stream no longer keeps its run going."""
 STREAM_LEFT = 1.5
@@ -60,6 +63,7 @@ class Handle:
         self._in_line = False  # wants to play, and waits for a place
         self._listeners: list[Callable[[], None]] = []
         self.token = secrets.token_urlsafe(24)
+        self._arrival: Future[Answer] | None = None  # the answer to the last step or epoch that was asked for
         self._losses: deque[float] = deque(maxlen=3)  # when its host was lost
         self._order = threading.RLock()  # commands reach the host in the order in which they take this
         self._news = threading.Condition()  # of the snapshot
@@ -77,8 +81,8 @@ class Handle:
 
     @property
     def playing(self) -> bool:
-        """Whether the run moves on while it is looked at, or waits in line to."""
-        return self._playing or self._in_line
+        """Whether the run moves on while it is looked at, to the end of an epoch or on and on, or waits in line to."""
+        return self._playing or self._arriving or self._in_line
 
     @property
     def in_line(self) -> bool:
@@ -183,7 +187,7 @@ class Handle:
         self._command("pause")
 
     def step(self, n: int = 1) -> None:
-        """Pause, and make n steps.
+        """Pause, and make n steps. What takes more than a moment goes on, as `play` does, after this has returned.
 
         Raises:
             ValueError: n is not within 1 and the limit.
@@ -194,7 +198,7 @@ class Handle:
         self._command("step", again=False, steps=n)
 
     def epoch(self) -> None:
-        """Pause, and go to the end of the epoch under way."""
+        """Pause, and go to the end of the epoch under way; as `step`."""
         self._leave_line()
         self._command("epoch", again=False)
 
@@ -282,7 +286,15 @@ class Handle:
         self._engine.forget(self)
         self._finalizer()
 
+    def computes(self, now: float) -> bool:
+        """Whether its host has to compute for it: it is looked at, and moves."""
+        return (self._playing or self._arriving) and self._lease_end > now
+
     # -- between handle and host ----------------------------------------------------------------------------------
+
+    @property
+    def _arriving(self) -> bool:
+        return self._arrival is not None and not self._arrival.done()
 
     def _leave_line(self) -> None:
         self._playing = False
@@ -316,10 +328,12 @@ class Handle:
                     return None
                 patient = link.ready.is_set()
                 future = self._request(link, operation, patient, **fields)
+                if operation in ARRIVING:
+                    self._arrival = future
             if not patient:
                 return None
             try:
-                answer = future.result(PATIENCE)
+                answer = future.result(MOMENT if operation in ARRIVING else PATIENCE)
             except TimeoutError:
                 return None
             except HostLost:

@@ -113,11 +113,13 @@ class Host:
         if now < self._next_sweep:
             return
         for guest in list(self.guests.values()):
-            if now - guest.lease_end >= KEEP_UNWATCHED and guest.goal is None:
+            if now - guest.lease_end >= KEEP_UNWATCHED:
                 self._give_back(guest)
         self._next_sweep = now + KEEP_UNWATCHED / 10 if self.guests else math.inf
 
     def _give_back(self, guest: Guest) -> None:
+        guest.stop()
+        self._answer_waiting(guest)
         state = guest.last_state(time.monotonic())
         self._send({"event": "given back", "run": guest.id}, [("state", guest.id, state)] if state else [])
         del self.guests[guest.id]
@@ -225,11 +227,11 @@ class Host:
         return self._drawn(guest)
 
     def _step(self, guest: Guest, header: dict[str, Any]) -> None:
-        guest.ask(guest.run.step + header["steps"])
+        guest.ask(guest.run.step + header["steps"], time.monotonic())
 
     def _epoch(self, guest: Guest, header: dict[str, Any]) -> None:
         """To the end of the epoch under way; a whole one from where one ends."""
-        guest.ask(guest.run.step + guest.run.batches.left)
+        guest.ask(guest.run.step + guest.run.batches.left, time.monotonic())
 
     def _reset(self, guest: Guest, header: dict[str, Any]) -> list[Part]:
         guest.reset()

@@ -198,6 +198,31 @@ def test_nobody_trains_unwatched(handle: Handle, engine: Engine, until: Until) -
     assert handle.playing
 
 
+def test_a_long_way_is_shown_like_playing_and_waits_for_its_visitor(engine: Engine, until: Until) -> None:
+    handle = engine.open(Experiment())
+    handle.step(1)
+    start = time.monotonic()
+    handle.step(20_000)
+    assert time.monotonic() - start < 3, "it goes on after the page has its answer"
+    assert handle.playing
+    seen = watch(handle, 0.5)
+    assert {header["status"] for header in seen} == {"playing"}
+    assert seen[-1]["step"] > seen[0]["step"]
+    time.sleep(3.5)  # the tab is closed
+    assert engine.health()["playing"] == 0
+    stood = handle.poll(handle.snapshot.seq, timeout=1.0).header["step"]
+    assert stood < 20_001
+    until(lambda: handle.poll().header["step"] > stood + 20)
+    handle.pause()
+    assert not handle.playing
+    header = handle.poll().header
+    assert header["status"] == "ready"
+    assert header["step"] < 20_001
+    handle.step(10)
+    assert handle.snapshot.header["step"] == header["step"] + 10
+    handle.close()
+
+
 def test_a_run_that_was_given_back_is_opened_again(handle: Handle) -> None:
     handle.step(12)
     handle._home.link.request("close", run=handle.id).result(5)  # as a host does after minutes

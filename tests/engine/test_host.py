@@ -166,6 +166,17 @@ def test_runs_that_nobody_looks_at_are_given_back(carrier: Carrier, until: Calla
     until(lambda: not carrier.host.guests)
 
 
+def test_one_on_a_long_way_that_is_given_back_has_its_answer(carrier: Carrier, until: Callable[..., None]) -> None:
+    carrier.answer(carrier.open("a"))
+    going = carrier.send("step", run="a", steps=20_000)
+    until(lambda: carrier.host.guests["a"].run.step > 10)
+    carrier.host.guests["a"].lease_end -= hosts.KEEP_UNWATCHED + 10
+    carrier.host._next_sweep = 0
+    carrier.send("health")
+    assert 10 < carrier.header(going)["step"] < 20_000
+    until(lambda: not carrier.host.guests)
+
+
 def test_a_state_under_other_settings(carrier: Carrier) -> None:
     run = Run(Experiment())
     run.advance(steps=10)
@@ -190,8 +201,9 @@ def test_leases_and_speeds() -> None:
     assert guest.due(110.0) == 110.0
     guest.limit(1.0, 110.0)
     assert guest.due(110.0) == 110.0
-    guest.ask(guest.run.step + 1)
-    assert guest.due(200.0) == 200.0  # what was asked for is done without a lease
+    guest.ask(guest.run.step + 1, 111.0)
+    assert guest.due(111.0) == 111.0
+    assert guest.due(113.1) == math.inf  # a step or an epoch that was asked for waits for its visitor, too
 
 
 def test_one_step_each_interval() -> None:
@@ -207,6 +219,28 @@ def test_one_step_each_interval() -> None:
     assert 1 < len(times) <= 12  # fewer where the machine is busy
     gaps = sorted(later - earlier for earlier, later in itertools.pairwise(times))
     assert gaps[len(gaps) // 2] > 0.04
+
+
+def test_the_servers_speed_holds_on_the_way_to_a_goal_and_the_visitors_does_not(monkeypatch) -> None:
+    def steps_in(seconds: float) -> int:
+        guest = Guest("a", Run(Experiment()), 0, time.monotonic())
+        guest.limit(1.0, time.monotonic())
+        start = time.monotonic()
+        guest.ask(25, start)
+        while time.monotonic() < start + seconds:
+            if guest.due(time.monotonic()) <= time.monotonic():
+                guest.work(0.01)
+        return guest.run.step
+
+    assert steps_in(1.0) == 25
+    monkeypatch.setattr("playground.engine.guest.LIMITS", Limits(max_steps_per_second=20))
+    assert 2 <= steps_in(0.3) <= 7
+
+
+def test_a_run_that_failed_makes_no_step_and_says_so(carrier: Carrier) -> None:
+    carrier.answer(carrier.open("a"))
+    carrier.host.guests["a"].fail(ZeroDivisionError("nothing is divided by nothing"))
+    assert carrier.header(carrier.send("step", run="a", steps=1))["status"] == "failed"
 
 
 def test_pictures_and_states_only_when_something_changed() -> None:

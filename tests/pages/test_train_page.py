@@ -62,6 +62,19 @@ def test_play_pause_step_epoch_and_reset(open_app):
     assert errors(app) == []
 
 
+def test_a_long_epoch_is_paused_like_a_run_that_plays(open_app):
+    layers = "~".join(["Linear.512~Tanh"] * 6)
+    app = open_app(data="circle.5000", net=f"{layers}~Linear.1", batch="1", opt="SGD.0.001")
+    app.button(key="epoch").click().run()
+    assert app.button(key="play").label == "Pause"
+    app.button(key="play").click().run()
+    assert not app.exception
+    header = settle(app)
+    assert app.button(key="play").label == "Play"
+    assert header["status"] == "ready"
+    assert header["step"] < 2500
+
+
 def test_rates_optimizers_and_batches_change_without_a_reset(open_app):
     app = open_app()
     app.button(key="epoch").click().run()
