@@ -2,12 +2,12 @@
 
 from playground.limits import LIMITS
 from playground.ui import address, session
-from playground.ui.build import SELECTED, build_page
+from playground.ui.build import SELECTED, build_page, first_card
 from playground.ui.build_views import FORMS, GRAPHS, KINDS, VIEWS
 from playground.ui.frame import style
 
 SHOWN = (
-    address.whole("card", SELECTED, 0, 0, LIMITS.max_layers - 1),
+    address.whole("card", SELECTED, first_card, 0, LIMITS.max_layers - 1),
     address.choice("tab", "build-tab", next(iter(VIEWS)), VIEWS),
     address.choice("window", "build-kind", "conv", KINDS),
     address.choice("form", "build-form", FORMS[0], FORMS),

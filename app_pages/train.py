@@ -10,7 +10,7 @@ from playground.ui import address, panels, session
 from playground.ui.batch import WHICH, batch_panel
 from playground.ui.code import code_of
 from playground.ui.frame import style
-from playground.ui.health import health_panel
+from playground.ui.health import PLACE, health_panel
 from playground.ui.layers import layer_cards
 from playground.ui.lessons import lesson_panel
 from playground.ui.live import live_code
@@ -34,6 +34,8 @@ SHOWN = (
     address.choice("form", "code-form", "script", _forms),
     address.choice("which", "batch-which", "next", WHICH),
     address.whole("tensor", "health-tensor", 0, 0, 4 * LIMITS.max_layers),
+    address.whole("unit", f"{PLACE}-0", 0, 0, LIMITS.max_parameters),
+    address.whole("input", f"{PLACE}-1", 0, 0, LIMITS.max_parameters),
 )
 
 

@@ -338,6 +338,12 @@ def test_an_accelerator_has_a_line_a_crossing_and_its_name_in_the_table(monkeypa
         ParitySpec(part=LossSpec(name="HuberLoss"), rows=5, draw=3),
         ParitySpec(show="training", preset="cnn", passes=3),
         ParitySpec(show="speed", width=64, batch=100),
+        ParitySpec(part=LayerSpec.from_text("Linear-he.4")),
+        *(
+            ParitySpec(rows=5, part=LayerSpec.of(name=name, args={size: 4} if (size := entry.size) else {}))
+            for name, entry in LAYERS.items()
+        ),
+        *(ParitySpec(rows=5, part=LossSpec(name=name)) for name in LOSSES),
     ],
 )
 def test_the_address_bar_carries_the_page(spec):
@@ -347,7 +353,17 @@ def test_the_address_bar_carries_the_page(spec):
 
 @pytest.mark.parametrize(
     "query",
-    [{"show": "<b>"}, {"part": "os.system"}, {"rows": "1e9"}, {"part": "Linear.999"}, {"dtype": "x"}, {"preset": "x"}],
+    [
+        {"show": "<b>"},
+        {"part": "os.system"},
+        {"part": "ReLU~Tanh"},
+        {"part": "Residual~Tanh"},
+        {"part": "~-"},
+        {"rows": "1e9"},
+        {"part": "Linear.999"},
+        {"dtype": "x"},
+        {"preset": "x"},
+    ],
 )
 def test_a_hostile_address_is_answered_with_a_sentence(query):
     with pytest.raises(ValueError, match=r"\.$"):

@@ -6,6 +6,7 @@
 {'rows': '5'}
 """
 
+import re
 from collections.abc import Callable, Mapping
 from typing import Any, Self
 
@@ -15,7 +16,7 @@ from playground.catalog import LAYERS, LOSSES
 from playground.catalog.base import Param
 from playground.parity.presets import PRESETS
 from playground.parts import Args, Frozen, sentence
-from playground.spec import LayerSpec, LossSpec, OptimizerSpec
+from playground.spec import LayerSpec, LossSpec, OptimizerSpec, layers_from_text
 
 VIEWS = {"layer": "One layer", "step": "One optimizer step", "training": "Whole training", "speed": "Speed"}
 MAX_UNITS = 8
@@ -132,15 +133,20 @@ WORD = {name: name for name in ParitySpec.model_fields} | {"batch": "many", "wid
 
 
 def part_from_text(text: str) -> LayerSpec | LossSpec:
-    """A layer or a loss by its name in the address bar.
+    """A layer, with what it holds, or a loss, as the address bar has them; of a name alone all the rest is plain.
 
     Raises:
-        ValueError: there is neither.
+        ValueError: there is neither, or more than one.
     """
-    name = text.partition(".")[0]
-    if name not in LAYERS and name not in LOSSES:
+    name = re.split("[.~-]", text, maxsplit=1)[0]
+    if name in LOSSES:
+        return LossSpec.from_text(text)
+    if name not in LAYERS:
         raise ValueError(f"part: there is no {name[:40]!r}; choose one of {', '.join([*LAYERS, *LOSSES])}.")
-    return LayerSpec.from_text(text) if name in LAYERS else LossSpec.from_text(text)
+    parts = layers_from_text(text) if "~" in text else (LayerSpec.from_text(text),)
+    if len(parts) != 1:
+        raise ValueError(f"part: {text[:40]!r} are {len(parts)} layers; it is one.")
+    return parts[0]
 
 
 __all__ = ["NUMBERS", "TRAIN_PAGE", "VIEWS", "WORD", "ParitySpec", "part_from_text"]

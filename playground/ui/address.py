@@ -41,15 +41,18 @@ def choice(name: str, key: str, plain: Any, values: Iterable[Any] | Callable[[],
     return Word(name, (key,), read, lambda state: "" if state[key] in (plain, None) else _slug(str(state[key])))
 
 
-def whole(name: str, key: str, plain: int, low: int, high: int) -> Word:
-    """For a whole number within its limits."""
+def whole(name: str, key: str, plain: int | Callable[[], int], low: int, high: int) -> Word:
+    """For a whole number within its limits; a function says what is plain where that depends on the page's value."""
 
     def read(text: str) -> dict[str, Any]:
         if not re.fullmatch(r"\d{1,12}", text, re.ASCII) or not low <= int(text) <= high:
             raise ValueError(text)
         return {key: int(text)}
 
-    return Word(name, (key,), read, lambda state: "" if state[key] in (plain, None) else str(state[key]))
+    def write(state: dict[str, Any]) -> str:
+        return "" if state[key] in (plain() if callable(plain) else plain, None) else str(state[key])
+
+    return Word(name, (key,), read, write)
 
 
 def opened(name: str, keys: tuple[str, ...]) -> Word:

@@ -56,6 +56,12 @@ def _selected(experiment: Experiment, mistake: ShapeError | None) -> int:
     return min(at, len(experiment.layers) - 1)
 
 
+def first_card() -> int:
+    """The layer whose card a new visitor of this experiment finds open."""
+    mistake = outlined(session.current())[1]
+    return mistake.index if mistake else 0
+
+
 def _pick(index: int) -> None:
     st.session_state[SELECTED] = index
 

@@ -25,6 +25,9 @@ from playground.ui.ticking import ticking
 
 ADVICE_SECONDS, HEALTH_SECONDS = 3.0, 1.0
 """Between two looks at a playing run."""
+AXES, PLACE = ("Unit", "From input"), "health-place"
+"""What the numbers of a weight's place mean, and where the session keeps them: a widget forgets its own when it is not
+drawn, as when another tensor has another size."""
 WAITING = "The training host is starting; the numbers come with it."
 
 
@@ -219,10 +222,7 @@ def _one_weight(experiment: Experiment, layers: list[dict[str, Any]]) -> None:
         )
         layer, name = places[number]
         shape = layer["parameters"][name]
-        index = [
-            int(st.number_input(label, 0, size - 1, key=f"health-{axis}-{size}", width=130, disabled=size == 1))
-            for axis, (label, size) in enumerate(zip(("Unit", "From input"), shape, strict=False))
-        ]
+        index = [_place(axis, label, size) for axis, (label, size) in enumerate(zip(AXES, shape, strict=False))]
     told = ask("weight", layer=layer["index"], name=name, index=index)
     if told is None:
         return
@@ -235,6 +235,17 @@ def _one_weight(experiment: Experiment, layers: list[dict[str, Any]]) -> None:
     st.html(_pairs(rows))
     if not told["state"]:
         st.caption(_stateless(experiment.optimizer.name, told["gradient"] is None))
+
+
+def _place(axis: int, label: str, size: int) -> int:
+    """One number of the weight's place; what is kept may be more than this tensor has."""
+    kept, key = f"{PLACE}-{axis}", f"health-{axis}-{size}"
+    at = min(st.session_state.get(kept, 0), size - 1)
+    st.session_state.setdefault(key, at)
+    given = int(st.number_input(label, 0, size - 1, at, key=key, width=130, disabled=size == 1))
+    if given != at:
+        st.session_state[kept] = given
+    return given
 
 
 def _pairs(rows: Iterable[tuple[str, str, float | None]]) -> str:

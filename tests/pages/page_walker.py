@@ -31,15 +31,16 @@ ACTIONS = (tree.Button, tree.MenuButton, tree.DownloadButton, tree.FileUploader)
 
 
 class Walker:
-    """Random moves on one page of an app. Same seed, same wishes; what is on the page may still depend on the clock.
+    """Random moves on one page of an app. What is on the page may depend on the clock, and so may what can be wished.
 
     Args:
+        chance: where the moves come from: hypothesis's generator, or one with a seed.
         quotes: beginnings of errors that are no sentences, since the page quotes them.
         avoid: keys of widgets that are left alone.
     """
 
-    def __init__(self, app: AppTest, seed: int, quotes: tuple[str, ...] = (), avoid: tuple[str, ...] = ()):
-        self.app, self.random, self.quotes, self.avoid = app, random.Random(seed), quotes, avoid
+    def __init__(self, app: AppTest, chance: random.Random, quotes: tuple[str, ...] = (), avoid: tuple[str, ...] = ()):
+        self.app, self.random, self.quotes, self.avoid = app, chance, quotes, avoid
         self.trail: list[str] = []
 
     def walk(self, moves: int) -> None:
