@@ -50,6 +50,7 @@ class Limits:
     heavy_jobs: int = 64  # races, sweeps, comparisons under way at once in one worker, for all visitors together
     hosts: int = 0  # worker processes; 0 means one per core, at least two
     runs_per_host: int = 100  # runs that one worker process holds
+    kept_states: int = 2_000_000_000  # bytes of the states of all runs that are kept here; then the longest unseen go
 
     @classmethod
     def from_environment(cls, environment: "os._Environ[str] | dict[str, str]" = os.environ) -> "Limits":
@@ -92,6 +93,7 @@ PRESETS: dict[str, dict[str, int]] = {
         "max_sweep_work": 100_000_000,
         "max_sweep_loop": 50_000,
         "heavy_jobs": 8,
+        "kept_states": 1_000_000_000,
     },
 }
 """What the defaults become: one person on a laptop may have them all, strangers on a public server less."""

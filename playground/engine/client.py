@@ -147,11 +147,15 @@ class Engine:
         """The run with this token, if there still is one."""
         return self._tokens.get(token)
 
+    def _all(self) -> list[Handle]:
+        """The handles that are still held, whatever other threads open meanwhile."""
+        return [handle for held in self._handles.valuerefs() if (handle := held()) is not None]
+
     @property
     def pace(self) -> float:
         """Seconds between two pictures of a playing run: more for everybody, the more runs play."""
         now = time.monotonic()
-        playing = sum(handle.computes(now) for handle in list(self._handles.values()))
+        playing = sum(handle.computes(now) for handle in self._all())
         return min(SLOWEST, max(COLLECT_EVERY, playing / PICTURES))
 
     def health(self) -> dict[str, Any]:
@@ -171,7 +175,7 @@ class Engine:
                     counts = {name: answer[name] for name in counts}
             hosts.append({"pid": link.pid, "alive": link.alive, "ready": link.ready.is_set(), **counts})
         totals = {name: sum(host[name] or 0 for host in hosts) for name in ("runs", "playing")}
-        handles, now = list(self._handles.values()), time.monotonic()
+        handles, now = self._all(), time.monotonic()
         return {
             "hosts": hosts,
             "handles": len(handles),
@@ -261,7 +265,7 @@ class Engine:
         if not self._alive():
             self._start_hosts(wanted=True)
         links = self._alive()
-        runs = Counter(handle._home.link for handle in list(self._handles.values()))
+        runs = Counter(handle._home.link for handle in self._all())
         return min(links, key=lambda link: (not link.ready.is_set(), runs[link]), default=None)
 
     def _balance(self, link: Link) -> None:
@@ -270,7 +274,7 @@ class Engine:
         A run that is given back is opened again at its next poll, in the host with the fewest, and goes on there.
         """
         homes: dict[Link, list[Handle]] = {other: [] for other in self._alive() if other.ready.is_set()}
-        for handle in list(self._handles.values()):
+        for handle in self._all():
             if (home := handle._home.link) in homes:
                 homes[home].append(handle)
         share = sum(map(len, homes.values())) // max(1, len(homes))
@@ -304,7 +308,7 @@ class Engine:
             self._failed_starts += not link.ready.is_set()
         if self._closing:
             return
-        homeless = [handle for handle in list(self._handles.values()) if handle._home.link is link]
+        homeless = [handle for handle in self._all() if handle._home.link is link]
         self._start_hosts()
         for handle in sorted(homeless, key=lambda handle: -handle._lease_end):
             self.revive(handle, link)
@@ -333,6 +337,20 @@ class Engine:
                 handle._announce("reviving", REVIVING)
                 self.house(handle, lost=handle.snapshot.header["step"])
 
+    def make_room(self, newest: Handle) -> None:
+        """Forget the states that nobody has looked at for longest, where all together are too large.
+
+        A run without one is as it was while its host lives; after that it begins anew, and says so.
+        """
+        handles = sorted(self._all(), key=lambda handle: handle._lease_end)
+        over = sum(len(handle._kept or b"") for handle in handles) - LIMITS.kept_states
+        for handle in handles:
+            if over <= 0:
+                return
+            if handle is not newest:
+                over -= len(handle._kept or b"")
+                handle._kept = None
+
     # -- collecting -----------------------------------------------------------------------------------------------
 
     def _collect(self) -> None:
@@ -350,7 +368,7 @@ class Engine:
         """Sends a collection to every host with runs that are looked at and no collection under way."""
         now, pace = time.monotonic(), self.pace
         wanted: dict[Link, dict[str, float]] = {}
-        for handle in list(self._handles.values()):
+        for handle in self._all():
             if handle._lease_end > now and handle._home.link is not None:
                 wanted.setdefault(handle._home.link, {})[handle.id] = min(LEASE, handle._lease_end - now)
         for link, runs in wanted.items():

@@ -225,7 +225,7 @@ class Handle:
             ValueError: there is no such device; the run stays where it is.
         """
         old, self._device = self._device, device
-        self._playing = False
+        self._stand()
         self._command("state", whole=True)
         try:
             self._command("open", experiment=self._experiment, state=self._kept)
@@ -265,7 +265,7 @@ class Handle:
         Raises:
             ValueError: no moment was kept.
         """
-        self._playing = False
+        self._stand()
         self._command("look back", step=step)
 
     def call(self, question: str, **arguments: Any) -> dict[str, Any] | None:
@@ -296,8 +296,12 @@ class Handle:
     def _arriving(self) -> bool:
         return self._arrival is not None and not self._arrival.done()
 
+    def _stand(self) -> None:
+        """The run will have been paused when the command is answered that is about to be sent."""
+        self._playing, self._arrival = False, None
+
     def _leave_line(self) -> None:
-        self._playing = False
+        self._stand()
         self._engine.line.leave(self)
 
     def _let_in(self) -> None:
@@ -450,6 +454,7 @@ class Handle:
         """A state or a snapshot from the run's host."""
         if kind == "state":
             self._kept = data
+            self._engine.make_room(self)
             return
         snapshot = Snapshot.of(data)
         if not self._underway:

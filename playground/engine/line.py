@@ -78,5 +78,4 @@ class Line:
 
     def _taken(self, besides: "Handle | None" = None) -> int:
         now = time.monotonic()
-        handles = list(self._engine._handles.values())
-        return sum(handle.computes(now) and handle is not besides for handle in handles)
+        return sum(handle.computes(now) and handle is not besides for handle in self._engine._all())

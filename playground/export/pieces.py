@@ -202,6 +202,7 @@ def _data(experiment: Experiment) -> dict[str, Any]:
     data = experiment.data
     regression = not data.classes and data.target == "labels"
     module, _, name = (data.entry.script or data.entry.target).rpartition(".")
+    given = "image" if data.entry.file == "npz" else "flat"  # how its function gives a picture
     computed = data.features not in ((), ("x", "y"))
     made = (
         _drawn(data.points)
@@ -219,7 +220,7 @@ def _data(experiment: Experiment) -> dict[str, Any]:
         "missing": data.entry.file == "csv",
         "standardize": data.entry.standardize,
         "regression": regression,
-        "shape": data.input_shape if data.args.get("layout") == "image" else (),
+        "shape": data.input_shape if data.args.get("layout", given) != given else (),
         "order": "np.arange" if data.entry.ordered else "rng.permutation",
         "order_why": "  # neighbours overlap: the first ones train" if data.entry.ordered else "",
         "input_type": "int64" if data.tokens else "float32",

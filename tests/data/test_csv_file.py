@@ -1,8 +1,5 @@
 """Uploaded tables: guesses, choices, missing values, and one sentence for each file that cannot be used."""
 
-import contextlib
-import io
-
 import numpy as np
 import pytest
 from hypothesis import given
@@ -11,9 +8,8 @@ from hypothesis import strategies as st
 from playground.catalog.files import DELIMITERS
 from playground.data import csv_file, load, store
 from playground.data.csv_file import look, series_spec, suggested_inputs, suggested_target, suggested_task, table_spec
-from playground.export import to_script
 from playground.fit import fitted
-from playground.spec import DataSpec, Experiment, TrainingSpec
+from playground.spec import DataSpec, Experiment
 from playground.training import Run
 
 ROWS = [
@@ -257,25 +253,6 @@ def test_words_of_uploads_that_make_no_sense_are_refused(query):
         return
     with pytest.raises(ValueError, match=r"file|columns|one class"):
         Experiment.from_query(query)
-
-
-@pytest.mark.parametrize("kind", ["table", "series"])
-def test_the_script_with_the_file_beside_it_gives_the_losses_of_the_run(kind, tmp_path, monkeypatch):
-    if kind == "table":
-        _, spec = uploaded(written())
-    else:
-        found = look(series())
-        spec = series_spec(found, store.put(found.text.encode()), 1, (), 12)
-    experiment = fitted(Experiment.starter(kind).but(data=spec, training=TrainingSpec(batch_size=8, epochs=2)))
-    run = Run(experiment)
-    run.advance(steps=2 * run.steps_per_epoch)
-    (tmp_path / "upload.csv").write_bytes(store.get(spec.file))
-    monkeypatch.chdir(tmp_path)
-    script, namespace = to_script(experiment), {"__name__": "__main__"}
-    assert str(store.folder()) not in script
-    with contextlib.redirect_stdout(io.StringIO()):
-        exec(compile(script, "script", "exec"), namespace)
-    assert namespace["losses"] == run.history["loss"].tolist()
 
 
 @given(st.binary(max_size=300))

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from playground.engine import Engine, Handle, handle, line
+from playground.engine import Engine, Handle, client, handle, line
 from playground.engine import guest as guests
 from playground.limits import LIMITS, PRESETS, Limits
 from playground.spec import Experiment
@@ -90,6 +90,25 @@ def test_pictures_are_rarer_the_more_runs_play(engine: Engine, monkeypatch: pyte
     assert engine.pace == pytest.approx(0.5)
     for each in handles:
         each.close()
+
+
+def test_the_states_of_all_runs_have_a_limit_and_the_longest_unseen_goes(
+    three: list[Handle], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second, third = three
+    for each in (second, first):
+        each.step(3)
+    size = len(first.state())
+    monkeypatch.setattr(client, "LIMITS", Limits(kept_states=2 * size + size // 2))
+    third.step(3)
+    third.state()  # what comes with a command may wait: it costs
+    assert (first._kept is None, second._kept is None, third._kept is None) == (False, True, False)
+    second.step()
+    assert second.snapshot.header["step"] == 4, "its host has it still"
+    monkeypatch.setattr(client, "LIMITS", Limits(kept_states=10))
+    third.state()
+    assert third._kept is not None
+    assert first._kept is None
 
 
 def test_a_server_may_cap_the_speed_of_a_run(monkeypatch: pytest.MonkeyPatch) -> None:
