@@ -15,6 +15,8 @@ from playground.ui.rerun import undisturbed
 from playground.ui.session import EXPERIMENT, MISTAKE, engine, handle
 
 OPEN, UPLOAD, UPLOADS = "save-open", "save-upload", "save-uploads"
+NOT_THERE = ("starting", "reviving")
+"""While no host has the run there is no file of it."""
 STARTING = "The training host is still starting; try again in a few seconds."
 
 
@@ -35,6 +37,8 @@ def save_menu() -> None:
 def _files() -> None:
     name = handle().experiment.data.name
     st.markdown("**Take along**")
+    if handle().snapshot.header["status"] in NOT_THERE:
+        st.caption(STARTING)
     _download(
         "The whole run", f"{name}.run.safetensors", checkpoint_file,
         "Weights, optimizer, schedule, random generators, curves, settings: loaded here it goes on with the same bits.",
@@ -54,6 +58,7 @@ def _download(label: str, file: str, made: Callable[[Handle], bytes], help: str)
     st.download_button(
         label, partial(made, handle()), file, "application/octet-stream", key=f"save-{made.__name__}", help=help,
         icon=":material/download:", on_click="ignore", width="stretch",
+        disabled=handle().snapshot.header["status"] in NOT_THERE,
     )  # fmt: skip
 
 

@@ -49,6 +49,17 @@ def test_the_files_hold_the_run(open_app):
         assert torch.equal(tensor, pickled[name])
 
 
+def test_while_no_host_has_the_run_there_is_no_file_and_a_sentence_says_so(open_app):
+    app = at_menu(open_app)
+    files = [button for button in app.get("download_button") if button.proto.id.endswith("_file")]
+    assert [file.proto.disabled for file in files] == [False] * 3
+    app.session_state[HANDLE]._announce("reviving", "The training host was lost.")
+    app.run()
+    files = [button for button in app.get("download_button") if button.proto.id.endswith("_file")]
+    assert [file.proto.disabled for file in files] == [True] * 3
+    assert save_room.STARTING in [caption.value for caption in app.caption]
+
+
 def test_a_loaded_run_is_the_run_on_screen(open_app):
     other = at_menu(open_app, data="circle", net="Linear.3~ReLU~Linear.1", loss="BCEWithLogitsLoss", opt="SGD.0.1")
     file, experiment = save_room.checkpoint_file(other.session_state[HANDLE]), other.session_state[EXPERIMENT]
