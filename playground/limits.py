@@ -48,6 +48,7 @@ class Limits:
     max_playing: int = 0  # runs that train at once, the others wait in line; 0 means all
     max_steps_per_second: int = 0  # of one run; 0 means as fast as it goes
     heavy_jobs: int = 64  # races, sweeps, comparisons under way at once in one worker, for all visitors together
+    heavy_jobs_each: int = 16  # the same for one visitor, which is one tab
     hosts: int = 0  # worker processes; 0 means one per core, at least two
     runs_per_host: int = 100  # runs that one worker process holds
     kept_states: int = 2_000_000_000  # bytes of the states of all runs that are kept here; then the longest unseen go
@@ -73,6 +74,11 @@ class Limits:
             values[field.name] = int(text)
         return cls(**values)
 
+    @property
+    def too_many_jobs(self) -> str:
+        """What a visitor reads who asks for one more race, sweep or comparison than there may be."""
+        return f"{self.heavy_jobs_each} of your jobs are under way, the most for one visitor; wait until one has ended."
+
 
 PRESETS: dict[str, dict[str, int]] = {
     "laptop": {},
@@ -93,6 +99,7 @@ PRESETS: dict[str, dict[str, int]] = {
         "max_sweep_work": 100_000_000,
         "max_sweep_loop": 50_000,
         "heavy_jobs": 8,
+        "heavy_jobs_each": 3,
         "kept_states": 1_000_000_000,
     },
 }

@@ -27,8 +27,8 @@ class Job:
         header, body: the result.
     """
 
-    def __init__(self, id: int, operation: str):
-        self.id, self.operation = id, operation
+    def __init__(self, id: int, operation: str, visitor: str = ""):
+        self.id, self.operation, self.visitor = id, operation, visitor
         self.progress, self.error = 0.0, ""
         self.header: dict[str, Any] = {}
         self.body = b""
@@ -82,21 +82,28 @@ class Worker:
             name = f"landscapes {self._process.pid}"
             threading.Thread(target=self._read, args=(self._process,), name=name, daemon=True).start()
 
-    def submit(self, operation: str, spec: RaceSpec, **fields: Any) -> Job:
-        """Asks for a job; `operation` is one of playground.landscapes.job.OPERATIONS."""
+    def submit(self, operation: str, spec: RaceSpec, visitor: str = "", **fields: Any) -> Job:
+        """Asks for a job; `operation` is one of playground.landscapes.job.OPERATIONS, `visitor` is whose it is."""
         self.start()
         with self._lock:
-            job, self._next_id = Job(self._next_id, operation), self._next_id + 1
-            if (
-                len(self._jobs) >= LIMITS.heavy_jobs
-                and sum(not other.done for other in self._jobs.values()) >= LIMITS.heavy_jobs
-            ):
-                job._end(f"{LIMITS.heavy_jobs} jobs are under way on this server; wait until one has ended.")
+            job, self._next_id = Job(self._next_id, operation, visitor), self._next_id + 1
+            refusal = self._refusal(visitor)
+            if refusal:
+                job._end(refusal)
                 return job
             self._jobs[job.id] = job
         weakref.finalize(job, self.cancel, job.id).atexit = False
         self._send({"id": job.id, "op": operation, "race": spec.to_query(), **fields})
         return job
+
+    def _refusal(self, visitor: str) -> str:
+        """Why there is no place for another job, or ''."""
+        under_way = [job for job in self._jobs.values() if not job.done]
+        if len(under_way) >= LIMITS.heavy_jobs:
+            return f"{LIMITS.heavy_jobs} jobs are under way on this server; wait until one has ended."
+        if visitor and sum(job.visitor == visitor for job in under_way) >= LIMITS.heavy_jobs_each:
+            return LIMITS.too_many_jobs
+        return ""
 
     def cancel(self, id: int) -> None:
         """Leaves a job undone."""

@@ -7,7 +7,7 @@ import streamlit as st
 
 from playground.landscapes.spec import WORDS, RaceSpec
 from playground.landscapes.worker import Job, Worker
-from playground.ui.rerun import undisturbed
+from playground.ui.rerun import session_name, undisturbed
 from playground.ui.session import GONE
 from playground.ui.visitor import Visitor
 
@@ -102,7 +102,7 @@ def ask(operation: str, **fields: Any) -> Job:
     spec = st.session_state[RACE]
     jobs = st.session_state.setdefault(JOBS, {})
     jobs.pop(operation, None)
-    jobs[operation] = ((spec, fields), worker().submit(operation, spec, **fields))
+    jobs[operation] = ((spec, fields), worker().submit(operation, spec, session_name(), **fields))
     return jobs[operation][1]
 
 

@@ -1,4 +1,4 @@
-"""Safe from being broken off: a run of a page ends wherever the browser asks for the next one."""
+"""The session that a page runs in, and how its work is safe from being broken off by the next run."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -31,3 +31,9 @@ def undisturbed() -> Iterator[None]:
 
 def _nothing() -> None:
     pass
+
+
+def session_name() -> str:
+    """Whose page it is: one tab of one visitor; '' outside of a page."""
+    context = get_script_run_ctx()
+    return context.session_id if context else ""

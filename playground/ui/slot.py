@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
+from playground.ui.rerun import session_name
 from playground.work.client import Client
 
 
@@ -34,7 +35,7 @@ class Slot:
         if self.asked != fields:
             self.stop()
             self.asked, self.report, self.stopped = fields, None, False
-            self.job = self._client().ask("open", kind=self.kind, **fields)["job"]
+            self.job = self._client().ask("open", kind=self.kind, visitor=session_name(), **fields)["job"]
 
     def poll(self) -> dict[str, Any] | None:
         """The newest report; a job that was lost says so.

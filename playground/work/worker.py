@@ -91,6 +91,7 @@ class Worker:
         self.compute, self.kinds = compute, kinds
         self.jobs: dict[str, Any] = {}
         self.asked: dict[str, float] = {}
+        self.visitors: dict[str, str] = {}
         self._names = (f"job {number}" for number in itertools.count(1))
         self._turns = 0
 
@@ -103,7 +104,7 @@ class Worker:
         """Moves one job on, and forgets those that nobody asks for."""
         now = time.monotonic()
         for name in [name for name, asked in self.asked.items() if now - asked > LEASE]:
-            del self.jobs[name], self.asked[name]
+            self._stop(name)
         waiting = [job for job in self.jobs.values() if not (job.done or job.failed)]
         if waiting:
             self._turns += 1
@@ -128,11 +129,14 @@ class Worker:
     def _compute(self, what: str, **fields: Any) -> dict[str, Any]:
         return self.compute[what](**fields)
 
-    def _open(self, kind: str, **fields: Any) -> dict[str, Any]:
+    def _open(self, kind: str, visitor: str = "", **fields: Any) -> dict[str, Any]:
         if len(self.jobs) >= LIMITS.heavy_jobs:
             raise ValueError(f"All {LIMITS.heavy_jobs} places are taken; try again in a while.")
+        if visitor and sum(other == visitor for other in self.visitors.values()) >= LIMITS.heavy_jobs_each:
+            raise ValueError(LIMITS.too_many_jobs)
         name = next(self._names)
         self.jobs[name], self.asked[name] = self.kinds[kind](**fields), time.monotonic()
+        self.visitors[name] = visitor
         return {"job": name}
 
     def _poll(self, job: str) -> dict[str, Any]:
@@ -147,8 +151,8 @@ class Worker:
         return report
 
     def _stop(self, job: str) -> dict[str, Any]:
-        self.jobs.pop(job, None)
-        self.asked.pop(job, None)
+        for kept in (self.jobs, self.asked, self.visitors):
+            kept.pop(job, None)
         return {}
 
 

@@ -17,6 +17,7 @@ from playground.landscapes.picture import csv_of, race_picture, score, surface_p
 from playground.landscapes.spec import RacerSpec, RaceSpec
 from playground.landscapes.twins import compare, numpy_race
 from playground.landscapes.worker import Worker
+from playground.limits import Limits
 
 
 def finish(running):
@@ -234,6 +235,22 @@ def test_a_long_job_shows_its_progress_lets_others_by_and_can_be_cancelled(worke
     after = worker.submit("csv", RaceSpec(steps=2))
     assert after.wait(20)
     assert after.body.startswith(b"racer,step")
+
+
+def test_one_visitor_has_so_many_jobs_at_once_and_all_together_too(worker, monkeypatch):
+    monkeypatch.setattr("playground.landscapes.worker.LIMITS", Limits(heavy_jobs=3, heavy_jobs_each=2))
+    long = RaceSpec(steps=5_000)
+    mine = [worker.submit("heat", long, "me") for _ in range(2)]
+    third = worker.submit("race", RaceSpec(steps=2), "me")
+    assert third.error == "2 of your jobs are under way, the most for one visitor; wait until one has ended."
+    other = worker.submit("heat", long, "somebody else")
+    assert not other.error
+    assert "3 jobs are under way on this server" in worker.submit("race", RaceSpec(steps=2), "a third").error
+    for job in (*mine, other):
+        worker.cancel(job.id)
+    again = worker.submit("race", RaceSpec(steps=2), "me")
+    assert again.wait(30)
+    assert again.ok
 
 
 def test_a_lost_process_is_told_and_started_again(worker):
