@@ -338,7 +338,6 @@ def test_an_accelerator_has_a_line_a_crossing_and_its_name_in_the_table(monkeypa
         ParitySpec(part=LossSpec(name="HuberLoss"), rows=5, draw=3),
         ParitySpec(show="training", preset="cnn", passes=3),
         ParitySpec(show="speed", width=64, batch=100),
-        ParitySpec(part=LayerSpec.from_text("Linear-he.4")),
         *(
             ParitySpec(rows=5, part=LayerSpec.of(name=name, args={size: 4} if (size := entry.size) else {}))
             for name, entry in LAYERS.items()

@@ -206,9 +206,11 @@ class Engine:
     def house(self, handle: Handle, lost: int | None = None, patient: bool = False) -> "Future[Answer] | None":
         """Gives a run without a home one, from its last kept state. Its `_order` is held.
 
-        `lost` is the step last seen of a run whose host was lost. Returns the answer to come where `patient` and the
-        host is ready; then a refusal is the caller's to report.
+        `lost` is the step last seen of a run whose host was lost, or its state. Returns the answer to come where
+        `patient` and the host is ready; then a refusal is the caller's to report.
         """
+        if lost is None and handle._kept is None:
+            lost = handle.snapshot.header["step"] or None
         while (link := None if self._closing else self._pick()) is not None:
             if lost is None and not link.ready.is_set() and handle.snapshot.header["status"] != "starting":
                 handle._announce("starting", STARTING)
@@ -340,9 +342,10 @@ class Engine:
     def make_room(self, newest: Handle) -> None:
         """Forget the states that nobody has looked at for longest, where all together are too large.
 
-        A run without one is as it was while its host lives; after that it begins anew, and says so.
+        Those first whose runs are in a host, which goes on with them while it lives. A run without a host or a state
+        begins anew, and says so.
         """
-        handles = sorted(self._all(), key=lambda handle: handle._lease_end)
+        handles = sorted(self._all(), key=lambda handle: (handle._home.link is None, handle._lease_end))
         over = sum(len(handle._kept or b"") for handle in handles) - LIMITS.kept_states
         for handle in handles:
             if over <= 0:

@@ -83,6 +83,7 @@ class Guest:
         self.goal: int | None = None
         self.interval: float | None = None
         self._least_interval: float | None = None
+        self._to_epochs_end = False
         self._meter = Meter()
         self._due = now
         self._notice, self._notice_end = "", 0.0
@@ -121,9 +122,10 @@ class Guest:
         self.interval, self._due = (1 / min(rates) if rates else None), now
         self._least_interval = 1 / LIMITS.max_steps_per_second if LIMITS.max_steps_per_second else None
 
-    def ask(self, goal: int, now: float) -> None:
-        """Pause, then go on to this step."""
+    def ask(self, goal: int, now: float, epoch: bool = False) -> None:
+        """Pause, then go on to this step, which may be the end of an `epoch`."""
         self.stop()
+        self._to_epochs_end = epoch
         self.goal, self._due = (goal if self.failed is None else None), now
         self._meter.see(now, self.run.step)
 
@@ -242,7 +244,9 @@ class Guest:
             "epochs": self.run.experiment.training.epochs,
             "steps_per_second": self._meter.rate if self.moving else None,
         }
-        if self.playing and self.interval is not None and self.interval >= SLOW:
+        if self.goal is not None:
+            own["arriving"] = True
+        elif self.playing and self.interval is not None and self.interval >= SLOW:
             own["phases"] = True
         return pack({**header, **own}, arrays)
 
@@ -266,6 +270,8 @@ class Guest:
         """Raises ValueError if the weights cannot be kept, or the experiment cannot be trained."""
         if refusal := self.run.update(experiment):
             raise ValueError(refusal)
+        if self.goal is not None and self._to_epochs_end:  # batches of another size: it is another step
+            self.goal = self.run.step + self.run.batches.left
         self._changes += 1
 
     def set_parameter(self, column: int, unit: int, input: int | None, value: float) -> None:

@@ -163,6 +163,7 @@ class Handle:
         """
         self._leave_line()
         self._command("open", experiment=experiment, state=state)
+        self._stand()
 
     def update(self, experiment: Experiment) -> None:
         """Take over a change that keeps the weights.
@@ -184,6 +185,7 @@ class Handle:
     def pause(self) -> None:
         """Stand still, also in the middle of `epoch`; leaves the line."""
         self._leave_line()
+        self._stand()
         self._command("pause")
 
     def step(self, n: int = 1) -> None:
@@ -205,6 +207,7 @@ class Handle:
     def reset(self) -> None:
         """Back to the same initial weights, paused."""
         self._leave_line()
+        self._stand()
         self._command("reset")
 
     def speed(self, steps_per_second: float | None) -> None:
@@ -225,13 +228,14 @@ class Handle:
             ValueError: there is no such device; the run stays where it is.
         """
         old, self._device = self._device, device
-        self._stand()
-        self._command("state", whole=True)
+        self._playing = False
         try:
+            self._command("state", whole=True)
             self._command("open", experiment=self._experiment, state=self._kept)
         except ValueError:
             self._device = old
             raise
+        self._stand()
 
     def set_weight(self, column: int, unit: int, input: int, value: float) -> None:
         """Set the weight from unit `input` of the column before to `unit` of `column`; training goes on from there.
@@ -294,14 +298,15 @@ class Handle:
 
     @property
     def _arriving(self) -> bool:
-        return self._arrival is not None and not self._arrival.done()
+        arrival = self._arrival
+        return bool(arrival is not None and not arrival.done()) or self._snapshot.header.get("arriving", False)
 
     def _stand(self) -> None:
-        """The run will have been paused when the command is answered that is about to be sent."""
+        """The run is paused, or is when the command is answered that is about to be sent."""
         self._playing, self._arrival = False, None
 
     def _leave_line(self) -> None:
-        self._stand()
+        self._playing = False
         self._engine.line.leave(self)
 
     def _let_in(self) -> None:
@@ -384,14 +389,20 @@ class Handle:
         """Until its last command is answered, pictures do not say whether the run is to play: they are older."""
         with self._news:
             self._underway += 1
-        future.add_done_callback(self._answered)
+        answered = weakref.WeakMethod(self._answered)  # the answer to a long epoch keeps no handle that is given up
+
+        def count_down(done: "Future[Answer]") -> None:
+            if (method := answered()) is not None:
+                method(done)
+
+        future.add_done_callback(count_down)
         return future
 
     def _answered(self, future: "Future[Answer]") -> None:
         with self._news:
             self._underway -= 1
             if not self._underway and future.exception() is None:
-                self._playing = self._snapshot.header["status"] == "playing"
+                self._playing = self._plays(self._snapshot)
 
     def _send_open(
         self,
@@ -458,8 +469,13 @@ class Handle:
             return
         snapshot = Snapshot.of(data)
         if not self._underway:
-            self._playing = snapshot.header["status"] == "playing"
+            self._playing = self._plays(snapshot)
         self._publish(snapshot)
+
+    @staticmethod
+    def _plays(snapshot: Snapshot) -> bool:
+        """Whether it goes on and on, and not to the end of an epoch."""
+        return snapshot.header["status"] == "playing" and not snapshot.header.get("arriving")
 
     def _announce(self, status: str, message: str) -> None:
         """The last picture under another status: what is known here and not in a host."""
@@ -467,6 +483,7 @@ class Handle:
             self._playing = False
         with self._news:
             fields = {"seq": self._snapshot.seq + 1, "status": status, "message": message, "steps_per_second": None}
+            fields["arriving"] = False
             self._publish(self._snapshot.but(**fields))
 
     def _publish(self, snapshot: Snapshot) -> None:

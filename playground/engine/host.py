@@ -231,7 +231,7 @@ class Host:
 
     def _epoch(self, guest: Guest, header: dict[str, Any]) -> None:
         """To the end of the epoch under way; a whole one from where one ends."""
-        guest.ask(guest.run.step + guest.run.batches.left, time.monotonic())
+        guest.ask(guest.run.step + guest.run.batches.left, time.monotonic(), epoch=True)
 
     def _reset(self, guest: Guest, header: dict[str, Any]) -> list[Part]:
         guest.reset()
@@ -305,6 +305,7 @@ class Host:
             if room > 0 and (state := guest.kept(now)):
                 parts.append(("state", guest.id, state))
                 room -= len(state)
+            self._answer_waiting(guest)  # drawing it may have shown that it cannot go on
         return parts
 
     def _health(self) -> dict[str, Any]:
@@ -330,4 +331,5 @@ def lost_sentence(step: int, seen: int, continued: bool) -> str:
     """What a visitor reads after the process that carried the run was lost at about step `seen`."""
     if continued or step == seen:
         return f"The training host was lost; the run goes on from step {step:,}."
-    return f"The training host was lost before a state of the run was kept; it begins again at step {step:,}."
+    why = "The run was lost before a state of it was kept, or its state had to make room"
+    return f"{why}; it begins again at step {step:,}."

@@ -16,8 +16,9 @@ WAITING = "waiting"
 class Line:
     """The waiting line of an engine.
 
-    A place is free again when its run is paused or finished, or when nobody looks at it. Who waits in line and does not
-    look for some seconds, a closed tab, loses the place in it.
+    A step or an epoch that is asked for does not wait, and takes a place while it is under way. A place is free again
+    when its run is paused or finished, or when nobody looks at it. Who waits in line and does not look for some
+    seconds, a closed tab, loses the place in it.
     """
 
     def __init__(self, engine: "Engine"):

@@ -133,7 +133,7 @@ WORD = {name: name for name in ParitySpec.model_fields} | {"batch": "many", "wid
 
 
 def part_from_text(text: str) -> LayerSpec | LossSpec:
-    """A layer, with what it holds, or a loss, as the address bar has them; of a name alone all the rest is plain.
+    """A layer or a loss as the address bar has them. Both sides begin alike, and a block holds what is plain for it.
 
     Raises:
         ValueError: there is neither, or more than one.
@@ -146,7 +146,7 @@ def part_from_text(text: str) -> LayerSpec | LossSpec:
     parts = layers_from_text(text) if "~" in text else (LayerSpec.from_text(text),)
     if len(parts) != 1:
         raise ValueError(f"part: {text[:40]!r} are {len(parts)} layers; it is one.")
-    return parts[0]
+    return LayerSpec(name=name, args=parts[0].args)
 
 
 __all__ = ["NUMBERS", "TRAIN_PAGE", "VIEWS", "WORD", "ParitySpec", "part_from_text"]

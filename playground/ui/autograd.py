@@ -86,9 +86,9 @@ def write_address() -> None:
     whole = address | teaching.words()
     if shown.view == "network":
         whole |= session.experiment().to_query()
-    st.session_state[ADDRESS] = address
-    if whole != st.query_params.to_dict():  # last: the run can be broken off where it tells the browser
+    if whole != st.query_params.to_dict():
         st.query_params.from_dict(whole)
+    st.session_state[ADDRESS] = address
 
 
 def _touch() -> None:

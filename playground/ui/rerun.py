@@ -15,6 +15,9 @@ def undisturbed() -> Iterator[None]:
     run has the new experiment and the page the old one, or an upload is noted as seen which nobody has read. In here
     the looks break nothing off: the request waits for the next element or the next look after it. What is drawn in
     here can still be broken off.
+
+    That is so while a session has one thread, which `runner.fastReruns = false` in .streamlit/config.toml sees to:
+    otherwise the next run begins at once in another one, beside the one that is to stop.
     """
     context = get_script_run_ctx()
     if context is None:

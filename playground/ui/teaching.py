@@ -66,18 +66,19 @@ def words() -> dict[str, str]:
 
 def write_address() -> None:
     """At the end of every page: its words stand in the address, also after a visit elsewhere."""
-    st.session_state[READ] = wanted = words()
-    if said() != wanted:  # last: the run can be broken off where it tells the browser
+    wanted = words()
+    if said() != wanted:
         others = {word: text for word, text in st.query_params.to_dict().items() if word not in WORDS}
         st.query_params.from_dict({**others, **wanted})
+    st.session_state[READ] = wanted
 
 
 def leave() -> None:
     """Every control again, and no task."""
     st.session_state.pop(TEACHING, None)
-    st.session_state[READ] = {}
     others = {word: text for word, text in st.query_params.to_dict().items() if word not in WORDS}
     st.query_params.from_dict(others)
+    st.session_state[READ] = {}
 
 
 def check(old: Experiment, new: Experiment) -> None:

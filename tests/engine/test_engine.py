@@ -213,6 +213,9 @@ def test_a_long_way_is_shown_like_playing_and_waits_for_its_visitor(engine: Engi
     stood = handle.poll(handle.snapshot.seq, timeout=1.0).header["step"]
     assert stood < 20_001
     until(lambda: handle.poll().header["step"] > stood + 20)
+    with pytest.raises(ValueError, match="nowhere"):
+        handle.move("nowhere")
+    assert handle.playing, "what was refused has changed nothing"
     handle.pause()
     assert not handle.playing
     header = handle.poll().header

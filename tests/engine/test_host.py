@@ -237,6 +237,34 @@ def test_the_servers_speed_holds_on_the_way_to_a_goal_and_the_visitors_does_not(
     assert 2 <= steps_in(0.3) <= 7
 
 
+def test_one_that_cannot_be_drawn_on_its_way_has_its_answer(carrier: Carrier, until: Callable[..., None]) -> None:
+    carrier.answer(carrier.open("a"))
+    going = carrier.send("epoch", run="a")
+    assert carrier.header(going)["step"] == 25
+    going = carrier.send("step", run="a", steps=20_000)
+    until(lambda: carrier.host.guests["a"].run.step > 40)
+    carrier.host.guests["a"].painter.picture = lambda: 1 / 0  # type: ignore[assignment, method-assign]
+
+    def failed() -> str | None:
+        carrier.answer(carrier.send("collect", runs={"a": 3.0}, pace=0.0))
+        return carrier.host.guests["a"].failed
+
+    until(failed)
+    assert carrier.header(going)["status"] == "failed"
+
+
+def test_an_epoch_under_way_ends_where_it_would_with_batches_of_another_size(carrier: Carrier, until) -> None:
+    experiment = Experiment().but(training={"batch_size": 1})
+    carrier.answer(carrier.open("a", experiment))
+    carrier.host.guests["a"].watched(time.monotonic(), 60.0)
+    going = carrier.send("epoch", run="a")
+    other = experiment.but(training={"batch_size": 125}).model_dump_json()
+    carrier.answer(carrier.send("update", run="a", experiment=other))
+    header = carrier.header(going)
+    assert carrier.host.guests["a"].run.batches.epochs_done == 1
+    assert header["epoch"] == 1
+
+
 def test_a_run_that_failed_makes_no_step_and_says_so(carrier: Carrier) -> None:
     carrier.answer(carrier.open("a"))
     carrier.host.guests["a"].fail(ZeroDivisionError("nothing is divided by nothing"))

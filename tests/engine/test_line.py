@@ -105,10 +105,20 @@ def test_the_states_of_all_runs_have_a_limit_and_the_longest_unseen_goes(
     assert (first._kept is None, second._kept is None, third._kept is None) == (False, True, False)
     second.step()
     assert second.snapshot.header["step"] == 4, "its host has it still"
+    first.state()
+    first._home.link.request("close", run=first.id).result(5)  # as a host does after minutes
+    first._leave(first._home.link)
+    second.state()
+    monkeypatch.setattr(client, "LIMITS", Limits(kept_states=2 * size + size // 2))
+    third.state()
+    assert first._kept is not None, "there is no other copy of it"
     monkeypatch.setattr(client, "LIMITS", Limits(kept_states=10))
     third.state()
     assert third._kept is not None
     assert first._kept is None
+    header = first.poll(first.snapshot.seq, 5.0).header
+    assert (header["step"], header["status"]) == (0, "ready")
+    assert "its state had to make room; it begins again at step 0." in header["message"]
 
 
 def test_a_server_may_cap_the_speed_of_a_run(monkeypatch: pytest.MonkeyPatch) -> None:

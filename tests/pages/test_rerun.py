@@ -1,6 +1,7 @@
 """What must be done whole is not broken off where the browser asks for the next run; without that it would be."""
 
 import pytest
+from streamlit import get_option
 from streamlit.testing.v1 import AppTest
 
 from playground.ui.rerun import undisturbed
@@ -64,3 +65,8 @@ def test_a_change_that_is_interrupted_reaches_the_run_and_the_page(open_app, mon
     app.button(key="add-hidden").click().run()
     assert app.session_state["experiment"] == app.session_state["handle"].experiment
     assert not app.exception
+
+
+def test_a_session_has_one_thread():
+    """Otherwise the next run begins beside the one that is to stop, and no look into the state is where that ends."""
+    assert get_option("runner.fastReruns") is False
