@@ -11,6 +11,9 @@ from typing import Any
 
 import streamlit as st
 
+SENT = "address-sent"
+"""What the browser was told last."""
+
 
 @dataclass(frozen=True)
 class Word:
@@ -76,6 +79,13 @@ def take(words: Iterable[Word]) -> None:
             continue
 
 
+def write_whole(wanted: dict[str, str]) -> None:
+    """Make this the whole address, also where a late message of the browser has brought the one from before."""
+    if wanted != st.query_params.to_dict() or wanted != st.session_state.get(SENT, wanted):
+        st.session_state[SENT] = wanted
+        st.query_params.from_dict(wanted)
+
+
 def give(words: Iterable[Word]) -> None:
     """Have the address say how the widgets are set; after they were drawn."""
     address = st.query_params.to_dict()
@@ -86,8 +96,7 @@ def give(words: Iterable[Word]) -> None:
             wanted[word.name] = text
         else:
             wanted.pop(word.name, None)
-    if wanted != address:
-        st.query_params.from_dict(wanted)
+    write_whole(wanted)
 
 
 def _slug(text: str) -> str:

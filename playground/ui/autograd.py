@@ -12,6 +12,7 @@ from playground.autograd.presets import PRESETS, Value
 from playground.autograd.study import DETAILS, DRAWN, MAX_BATCH, SWITCHES, VIEWS, WORDS, Study, numbers
 from playground.autograd.words import number
 from playground.ui import session, teaching
+from playground.ui.address import write_whole
 from playground.ui.autograd_depth import depth_view
 from playground.ui.autograd_graph import graph_code, graph_view, hold
 from playground.ui.rerun import undisturbed
@@ -86,8 +87,7 @@ def write_address() -> None:
     whole = address | teaching.words()
     if shown.view == "network":
         whole |= session.experiment().to_query()
-    if whole != st.query_params.to_dict():
-        st.query_params.from_dict(whole)
+    write_whole(whole)
     st.session_state[ADDRESS] = address
 
 

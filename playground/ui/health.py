@@ -18,7 +18,7 @@ from playground.advice import (
     remarks,
 )
 from playground.spec import Experiment
-from playground.ui.session import change, engine, handle
+from playground.ui.session import change, engine, handle, is_part
 from playground.ui.session import experiment as present
 from playground.ui.teaching import controls
 from playground.ui.ticking import ticking
@@ -245,6 +245,8 @@ def _place(axis: int, label: str, size: int) -> int:
     given = int(st.number_input(label, 0, size - 1, at, key=key, width=130, disabled=size == 1))
     if given != at:
         st.session_state[kept] = given
+        if is_part():
+            st.rerun()  # the whole page, for the address
     return given
 
 

@@ -34,7 +34,7 @@ ROWS = """<style>
 def course_panel(spec: RaceSpec) -> None:
     """Where to race, from which point, for how long."""
     place = spec.place
-    st.session_state["landscape"] = spec.landscape
+    state.show("landscape", spec.landscape)
     with st.container(horizontal=True, vertical_alignment="bottom", gap="xsmall", wrap=False):
         st.selectbox(
             "Landscape",
@@ -47,7 +47,7 @@ def course_panel(spec: RaceSpec) -> None:
         with st.popover("", icon=":material/tune:", key="course-more", help="How racers are compared."):
             _comparing(spec)
     if spec.landscape == EXPRESSION:
-        st.session_state["expression"] = spec.expression
+        state.show("expression", spec.expression)
         st.text_input(
             "f(x, y) =",
             key="expression",
@@ -75,7 +75,7 @@ def _choose_landscape(old: RaceSpec, key: str) -> RaceSpec:
 
 def _start_input(spec: RaceSpec, axis: int) -> None:
     (low, high), key = spec.place.domain[axis], f"start-{'xy'[axis]}"
-    st.session_state[key] = float(spec.begin[axis])
+    state.show(key, float(spec.begin[axis]))
 
     def set_start(old: RaceSpec, value: float) -> RaceSpec:
         point = list(old.begin)
@@ -93,7 +93,7 @@ def _start_input(spec: RaceSpec, axis: int) -> None:
 
 
 def _comparing(spec: RaceSpec) -> None:
-    st.session_state["budget"] = spec.budget
+    state.show("budget", spec.budget)
     st.segmented_control(
         "Fair budget",
         ["steps", "gradients"],
@@ -121,7 +121,7 @@ def racer_table(spec: RaceSpec) -> None:
                 lambda: state.change(lambda old: _with(old, RacerSpec.of_class(st.session_state["add-racer"])))
             ),
         )
-        st.session_state["same-rate"] = spec.shared_lr is not None
+        state.show("same-rate", spec.shared_lr is not None)
         st.toggle(
             "Same learning rate",
             key="same-rate",
@@ -149,7 +149,7 @@ def _with(old: RaceSpec, racer: RacerSpec) -> RaceSpec:
 
 def _racer_row(spec: RaceSpec, index: int, racer: RacerSpec) -> None:
     optimizer, key = racer.optimizer, f"racer-{index}-class"
-    st.session_state[key] = optimizer.name
+    state.show(key, optimizer.name)
     with st.container(horizontal=True, gap="xsmall", vertical_alignment="center", wrap=False):
         mark = f'<span style="color:{COLOURS[index % 12]};font-size:1.1rem">{SHAPES[index % 6]}</span>'
         st.html(mark, width="content")
@@ -184,7 +184,7 @@ def _extras(racer: RacerSpec) -> str:
 
 def _rate_slider(label: str, value: float, key: str, make: Any, disabled: bool = False) -> None:
     """A slider over powers of ten; a rate between its marks gets a mark of its own."""
-    st.session_state[key] = value
+    state.show(key, value)
     st.select_slider(
         label,
         sorted({*RATES, value}),
@@ -238,7 +238,7 @@ def _racer_options(spec: RaceSpec, index: int, racer: RacerSpec) -> None:
         on=state.on_change,
     )
     schedule = racer.scheduler.name if racer.scheduler else NO_SCHEDULE
-    st.session_state[f"{key}-schedule"] = schedule
+    state.show(f"{key}-schedule", schedule)
     st.selectbox(
         "Schedule, one move per step",
         [NO_SCHEDULE, *SCHEDULERS],

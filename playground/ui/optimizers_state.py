@@ -7,6 +7,7 @@ import streamlit as st
 
 from playground.landscapes.spec import WORDS, RaceSpec
 from playground.landscapes.worker import Job, Worker
+from playground.ui.address import write_whole
 from playground.ui.rerun import session_name, undisturbed
 from playground.ui.session import GONE
 from playground.ui.visitor import Visitor
@@ -18,7 +19,7 @@ QUICK = 0.6
 """Seconds that a page run waits for a race before it shows the empty course and looks again."""
 
 VISITOR = Visitor("race")
-on_change, on_click = VISITOR.on_change, VISITOR.on_click
+on_change, on_click, show = VISITOR.on_change, VISITOR.on_click, VISITOR.show
 
 Change = Callable[[RaceSpec], RaceSpec]
 
@@ -67,9 +68,8 @@ def write_address() -> None:
     wanted = st.session_state[RACE]
     address = {} if wanted == RaceSpec() else wanted.to_query()
     VISITOR.written(address)
-    if address != _words():  # last: the run can be broken off where it tells the browser
-        others = {word: text for word, text in st.query_params.to_dict().items() if word not in WORDS}
-        st.query_params.from_dict({**address, **others})
+    others = {word: text for word, text in st.query_params.to_dict().items() if word not in WORDS}
+    write_whole({**address, **others})  # last: the run can be broken off where it tells the browser
 
 
 @undisturbed()

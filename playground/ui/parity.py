@@ -14,7 +14,7 @@ from playground.spec import LayerSpec, OptimizerSpec
 from playground.ui import parity_html as html
 from playground.ui import session
 from playground.ui.controls import param_control, part_params
-from playground.ui.parity_state import Slot, change, client, on_change, on_click, put
+from playground.ui.parity_state import Slot, change, client, on_change, on_click, put, show
 
 Draw = Callable[[Slot, dict[str, Any]], None]
 _STYLE = Path(__file__).resolve().parents[2] / "assets" / "parity.css"
@@ -38,7 +38,7 @@ def style() -> None:
 def header(question: ParitySpec) -> None:
     """Which view, and the dtype of both sides."""
     with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute", gap="small"):
-        st.session_state["parity-show"] = question.show
+        show("parity-show", question.show)
         st.segmented_control(
             "View",
             list(VIEWS),
@@ -49,7 +49,7 @@ def header(question: ParitySpec) -> None:
             on_change=on_change("parity-show", put("show")),
         )
         if question.show != "speed":
-            st.session_state["parity-dtype"] = question.dtype
+            show("parity-dtype", question.dtype)
             st.segmented_control(
                 "Number type",
                 ["float64", "float32"],
@@ -103,7 +103,7 @@ def layer_view(question: ParitySpec) -> None:
     part = question.part
     left, right = st.columns([20, 80], gap="small")
     with left, st.container(border=True, gap="xsmall", key="parity-panel"):
-        st.session_state["parity-part"] = part.name
+        show("parity-part", part.name)
         st.selectbox(
             "Layer or loss",
             [name for name, entry in (*LAYERS.items(), *LOSSES.items()) if entry.twin],
@@ -189,7 +189,7 @@ def step_view(question: ParitySpec) -> None:
     rule = question.rule
     left, right = st.columns([20, 80], gap="small")
     with left, st.container(border=True, gap="xsmall", key="parity-panel"):
-        st.session_state["parity-rule"] = rule.name
+        show("parity-rule", rule.name)
         st.selectbox(
             "Optimizer",
             list(OPTIMIZERS),
@@ -232,7 +232,7 @@ def training_view(question: ParitySpec) -> None:
     titles = {name: preset.title for name, preset in PRESETS.items()} | {TRAIN_PAGE: "The network of the Train page"}
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small"):
         with st.container(width=290):
-            st.session_state["parity-preset"] = question.preset
+            show("parity-preset", question.preset)
             st.selectbox(
                 "Train",
                 list(titles),
@@ -241,7 +241,7 @@ def training_view(question: ParitySpec) -> None:
                 on_change=on_change("parity-preset", lambda old, name: old.but(preset=name, passes=0)),
             )
         with st.container(width=150):
-            st.session_state["parity-passes"] = question.epochs
+            show("parity-passes", question.epochs)
             st.number_input(
                 "Epochs", 1, int(NUMBERS["passes"].high or 1), key="parity-passes", help="Passes over the data.",
                 on_change=on_change("parity-passes", put("passes")),

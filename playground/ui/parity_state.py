@@ -7,6 +7,7 @@ import streamlit as st
 
 from playground.parity.spec import WORD, ParitySpec
 from playground.ui import slot, teaching
+from playground.ui.address import write_whole
 from playground.ui.rerun import undisturbed
 from playground.ui.visitor import Visitor
 from playground.work.client import Client
@@ -16,7 +17,7 @@ MISTAKE = "parity-mistake"
 JOBS = "parity-jobs"
 
 VISITOR = Visitor("parity")
-on_change, on_click = VISITOR.on_change, VISITOR.on_click
+on_change, on_click, show = VISITOR.on_change, VISITOR.on_click, VISITOR.show
 
 Change = Callable[[ParitySpec], ParitySpec]
 
@@ -66,8 +67,7 @@ def write_address(experiment: dict[str, str]) -> None:
     address = st.session_state[QUESTION].to_query()
     whole = {**address, **experiment, **teaching.words()}
     VISITOR.written(address)
-    if st.query_params.to_dict() != whole:  # last: the run can be broken off where it tells the browser
-        st.query_params.from_dict(whole)
+    write_whole(whole)  # last: the run can be broken off where it tells the browser
 
 
 def put(field: str) -> Callable[[ParitySpec, Any], ParitySpec]:

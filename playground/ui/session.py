@@ -21,7 +21,8 @@ from playground.engine import Engine, Handle, the_engine
 from playground.fit import Finding, findings, fitted
 from playground.spec import KNOWN_WORDS, Experiment, needs_reset
 from playground.ui import teaching
-from playground.ui.rerun import undisturbed
+from playground.ui.address import write_whole
+from playground.ui.rerun import chosen, taken_from, undisturbed
 
 EXPERIMENT = "experiment"
 HANDLE = "handle"
@@ -65,7 +66,7 @@ def experiment(drafting: bool = False) -> Experiment:
     if EXPERIMENT not in st.session_state:
         _open_address(_words())
     acted = st.session_state.pop(CLICKED, False)  # before the widgets are looked at: a click may have changed them too
-    acted = _take_changes() or acted
+    acted = _take_changes(acted) or acted
     if not acted and _address_was_changed():
         _open_address(_words())
     if not drafting:
@@ -135,9 +136,8 @@ def write_address() -> None:
     if address != st.session_state[ADDRESS]:
         st.session_state[REPLACED] = (st.session_state[ADDRESS], time.monotonic())
         st.session_state[ADDRESS] = address
-    if address != _words():  # last: the run can be broken off where it tells the browser
-        others = {word: text for word, text in st.query_params.to_dict().items() if word not in KNOWN_WORDS}
-        st.query_params.from_dict({**address, **others})
+    others = {word: text for word, text in st.query_params.to_dict().items() if word not in KNOWN_WORDS}
+    write_whole({**address, **others})  # last: the run can be broken off where it tells the browser
 
 
 @undisturbed()
@@ -152,8 +152,11 @@ def show(key: str, value: Any) -> None:
     """
     assigned: dict[str, float] = st.session_state.setdefault(ASSIGNED, {})
     now = time.monotonic()
-    if key not in st.session_state or st.session_state[key] != value:
+    if key not in st.session_state:
         assigned[key] = now
+    elif (before := st.session_state[key]) != value:
+        assigned[key] = now
+        taken_from(key, before)
     if now - assigned.get(key, -math.inf) < SETTLES:
         st.session_state[key] = value
 
@@ -311,17 +314,16 @@ def on_click(action: Callable[..., None]) -> Callable[..., None]:
     return clicked
 
 
-def _take_changes() -> bool:
+def _take_changes(clicked: bool) -> bool:
     """Make of the experiment what the visitor has set the widgets to since they were drawn; whether there was any."""
     shown: dict[str, tuple[Any, Make]] = st.session_state.setdefault(SHOWN, {})
-    changed = False
-    for key, (value, make) in list(shown.items()):
-        if key not in st.session_state:
-            del shown[key]  # the widget is no longer on the page
-        elif (given := st.session_state[key]) != value:
-            changed = True
-            change(partial(_made, make, given))
-    return changed
+    for key in [key for key in shown if key not in st.session_state]:
+        del shown[key]  # the widget is no longer on the page
+    given = {key: st.session_state[key] for key, (value, _) in shown.items() if st.session_state[key] != value}
+    changes = chosen(given, clicked)
+    for key, wanted in changes.items():
+        change(partial(_made, shown[key][1], wanted))
+    return bool(changes)
 
 
 def _made(make: Make, given: Any, old: Experiment) -> Experiment:

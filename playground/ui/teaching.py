@@ -15,6 +15,7 @@ import streamlit as st
 
 from playground.spec import Experiment
 from playground.teaching import WORDS, Teaching
+from playground.ui.address import write_whole
 from playground.ui.rerun import undisturbed
 
 __all__ = ["check", "controls", "group", "leave", "locked", "open_link", "said", "teaching", "words", "write_address"]
@@ -67,9 +68,8 @@ def words() -> dict[str, str]:
 def write_address() -> None:
     """At the end of every page: its words stand in the address, also after a visit elsewhere."""
     wanted = words()
-    if said() != wanted:
-        others = {word: text for word, text in st.query_params.to_dict().items() if word not in WORDS}
-        st.query_params.from_dict({**others, **wanted})
+    others = {word: text for word, text in st.query_params.to_dict().items() if word not in WORDS}
+    write_whole({**others, **wanted})
     st.session_state[READ] = wanted
 
 
@@ -77,7 +77,7 @@ def leave() -> None:
     """Every control again, and no task."""
     st.session_state.pop(TEACHING, None)
     others = {word: text for word, text in st.query_params.to_dict().items() if word not in WORDS}
-    st.query_params.from_dict(others)
+    write_whole(others)
     st.session_state[READ] = {}
 
 

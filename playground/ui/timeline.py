@@ -32,7 +32,10 @@ def _timeline() -> None:
         st.caption(WAITING)
         return
     if not told["kept"]:
-        st.caption("Nothing to go back to yet: moments are kept at the ends of epochs.")
+        st.caption(
+            "Nothing to go back to: moments are kept at the ends of epochs, the last ones that have room. "
+            "Of a large network one alone may be too much."
+        )
         return
     epochs = {moment["step"]: moment["epoch"] for moment in told["kept"]} | {told["now"]: None}
     shown = told["shown"] if told["shown"] in epochs else told["now"]

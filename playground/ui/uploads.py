@@ -170,6 +170,11 @@ def _table(found: dict[str, Any]) -> None:
             if missing
             else "; nothing is missing."
         )
+        + (
+            f" {LIMITS.max_samples:,} of the rows are taken: more are not trained on here."
+            if look.rows > LIMITS.max_samples
+            else ""
+        )
     )
     with st.container(horizontal=True, vertical_alignment="bottom", gap="small", key="own-choices"):
         delimiter = st.selectbox(

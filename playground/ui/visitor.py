@@ -13,7 +13,7 @@ from typing import Any, Literal
 import streamlit as st
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 
-from playground.ui.rerun import undisturbed
+from playground.ui.rerun import chosen, taken_from, undisturbed
 
 LATE_SECONDS = 5.0
 """How late a message of the browser may come; within it, the address before the last one was not typed."""
@@ -33,8 +33,14 @@ class Visitor:
         self.shown, self.address, self.replaced = f"{name}-shown", f"{name}-address", f"{name}-replaced"
         self.clicked = f"{name}-clicked"
 
+    def show(self, key: str, value: Any) -> None:
+        """Have the widget `key` show `value`."""
+        if (before := st.session_state.get(key, value)) != value:
+            taken_from(key, before)
+        st.session_state[key] = value
+
     def on_change(self, key: str, make: Make) -> Literal["rerun"]:
-        """For a widget's `on_change`, after `st.session_state[key]` has been set to what it shows."""
+        """For a widget's `on_change`, after `show`."""
         st.session_state.setdefault(self.shown, {})[key] = (st.session_state[key], make)
         return "rerun"
 
@@ -53,13 +59,11 @@ class Visitor:
     def changes(self) -> list[Callable[[Any], Any]]:
         """What the widgets that were set since they were drawn make of the page's value, in the order they stand."""
         shown: dict[str, tuple[Any, Make]] = st.session_state.setdefault(self.shown, {})
-        found: list[Callable[[Any], Any]] = []
-        for key, (value, make) in list(shown.items()):
-            if key not in st.session_state:
-                del shown[key]  # the widget is no longer on the page
-            elif (given := st.session_state[key]) != value:
-                found.append(partial(_made, make, given))
-        return found
+        for key in [key for key in shown if key not in st.session_state]:
+            del shown[key]  # the widget is no longer on the page
+        given = {key: st.session_state[key] for key, (value, _) in shown.items() if st.session_state[key] != value}
+        changes = chosen(given, st.session_state.get(self.clicked, False))
+        return [partial(_made, shown[key][1], wanted) for key, wanted in changes.items()]
 
     def typed(self, address: dict[str, str], acted: bool) -> bool:
         """Whether the visitor has changed the address, and not the page, or a late message from before that.

@@ -140,6 +140,23 @@ def test_a_layer_is_edited_and_training_starts_anew(visit):
     page.wait_for_url(re.compile("net=Linear\\.3~Tanh~Linear~Tanh~Linear~Tanh~Linear\\.1"))
 
 
+@pytest.mark.parametrize("milliseconds", [0, 60, 120])
+def test_fast_clicks_change_the_stack_and_no_layer_that_moved(visit, milliseconds):
+    """The second click carries what the cards showed before the first one."""
+    page = opened(visit, "?data=circle&net=Linear.5~Tanh~Linear.2~ReLU~Linear.7~Sigmoid~Linear.1")
+    for _ in range(2):
+        page.locator(".st-key-add-hidden button:visible").first.click()
+        page.wait_for_timeout(milliseconds)
+    at_rest(page, 1.5)
+    shown = page.url.split("net=")[1].split("&")[0]
+    start = "Linear.5~Tanh~Linear.2~ReLU~Linear.7~Sigmoid~"
+    one_or_two = [f"{start}{added}Linear.1" for added in ("Linear~Tanh~", "Linear~Tanh~Linear~Tanh~")]
+    assert shown in one_or_two
+    cards = page.locator("[class*='st-key-layer-'][class*='-units'] input:visible")
+    widths = [cards.nth(k).input_value() for k in range(cards.count())]
+    assert widths == ["5", "2", "7", *["8"] * (shown.count("Linear~")), "1"]
+
+
 def test_what_comes_above_leaves_what_is_below_as_it_is(visit):
     """A warning, a sentence, a lesson that is closed: nothing below is made anew, or its reader would lose place and
     what was typed; Streamlit's browser side knows elements by their order."""

@@ -193,7 +193,8 @@ def test_one_sample_goes_through_every_layer(open_page):
     assert any("sample 3 of" in caption.value for caption in app.caption)
 
 
-def test_all_weights_begin_as_chosen_and_the_histograms_follow(open_page):
+def test_all_weights_begin_as_chosen_and_the_histograms_follow(open_page, monkeypatch):
+    monkeypatch.setattr("playground.ui.rerun.ALONE", 0.0)  # nobody is as fast as this test
     app = open_page()
     show(app, "Beginnings")
     for name in [*INITS, "default"]:

@@ -190,7 +190,7 @@ def test_the_lessons_page_has_a_card_for_every_lesson(open_app):
 
 def test_the_slider_goes_back_the_page_shows_then_and_step_goes_on_from_there(open_app):
     app = open_app()
-    assert "Nothing to go back to yet" in texts(show(app, "time"))
+    assert "Nothing to go back to:" in texts(show(app, "time"))
     for _ in range(3):
         app.button(key="epoch").click().run()
     loss = settle(app)["train"]["loss"]

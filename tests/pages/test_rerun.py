@@ -70,3 +70,16 @@ def test_a_change_that_is_interrupted_reaches_the_run_and_the_page(open_app, mon
 def test_a_session_has_one_thread():
     """Otherwise the next run begins beside the one that is to stop, and no look into the state is where that ends."""
     assert get_option("runner.fastReruns") is False
+
+
+def test_what_a_browser_sends_late_is_no_choice(open_app):
+    """The message of a second click carries what the widgets showed before the first one; a choice of its own counts."""
+    app = open_app(net="Linear.5~Tanh~Linear.2~ReLU~Linear.1")
+    app.session_state["layer-0-more"] = True
+    app.run()
+    app.button(key="layer-0-remove").click().run()
+    assert app.number_input(key="layer-1-units").value == 2
+    app.number_input(key="layer-1-units").set_value(6)
+    app.selectbox(key="layer-0-kind").set_value("Linear")  # late: it was one before
+    app.button(key="add-hidden").click().run()
+    assert app.query_params["net"] == "Tanh~Linear.6~ReLU~Linear~Tanh~Linear.1"
