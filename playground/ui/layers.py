@@ -69,6 +69,7 @@ def _card(index: int, layer: LayerSpec, report: LayerReport | None, count: int) 
             key=f"layer-{index}-more",
             on_change="rerun",
         ) as more:
+            st.html('<div class="options-room"></div>')  # a browser places what opens by its size at that moment
             if more.open:  # closed bodies would be half of the page's elements
                 layer_options(index, layer, report, count)
     with st.container(horizontal=True, gap="xxsmall", vertical_alignment="center", wrap=False):
