@@ -1,5 +1,6 @@
 """A host in this process, its wire a buffer."""
 
+import gc
 import io
 import itertools
 import math
@@ -62,8 +63,11 @@ class Carrier:
 @pytest.fixture
 def carrier() -> Iterator[Carrier]:
     carrier = Carrier()
+    gc.collect()
+    gc.freeze()  # a collection of all that the tests have imported would be some run's share of the time
     carrier.thread.start()
     yield carrier
+    gc.unfreeze()
     carrier.inbox.put(None)
     carrier.thread.join(5)
     assert not carrier.thread.is_alive()
