@@ -5,9 +5,10 @@ const STILL_MS = 250;
 const AGAIN_MS = 1000;
 const FAILURES = 2; // in a row, after which the page is asked to send its pictures itself
 
-/** Follows the stream that the page names, and leaves it when the page names none or nobody can see it. */
+/** Follows the stream that the picture names, and leaves it when it names none or nobody can see it. */
 function followStream(view) {
-  const wanted = view.header.stream && !document.hidden ? view.header.stream : null;
+  const seen = view.root.isConnected && !document.hidden;
+  const wanted = seen && view.header?.stream ? view.header.stream : null;
   if (wanted && wanted === view.streaming?.token && !view.streaming.ended) return;
   view.streaming?.control.abort();
   view.streaming = wanted ? { token: wanted, control: new AbortController() } : null;
@@ -43,7 +44,7 @@ async function readStream(view, streaming) {
   if (pictures && view.header.status !== "playing") return; // with its run
   view.streamFailures = pictures ? 0 : (view.streamFailures ?? 0) + 1;
   if (view.streamFailures >= FAILURES) send(view, "stream", { what: "no stream" });
-  else setTimeout(() => view.streaming === streaming && view.root.isConnected && followStream(view), AGAIN_MS);
+  else setTimeout(() => view.streaming === streaming && followStream(view), AGAIN_MS);
 }
 
 function showStreamed(view, picture, streaming) {

@@ -51,7 +51,7 @@ function build(parentElement, style) {
   view.tip = element("div", "pg-tip", root);
   view.editor = buildEditor(view);
   view.said = element("div", "pg-said", root, { "aria-live": "polite" });
-  document.addEventListener("visibilitychange", () => view.header && view.root.isConnected && followStream(view));
+  document.addEventListener("visibilitychange", () => followStream(view));
   new ResizeObserver(() => schedule(view, PANELS)).observe(root);
   return view;
 }
@@ -137,14 +137,17 @@ function drawWith(style, { data, parentElement, setTriggerValue }) {
   if (picture.header.run !== run || picture.header.seq > seq || picture.header.status !== "playing") {
     takeIn(view, picture, (fresh) => adopt(view, fresh));
     markPhase(view);
-  } else drawSoon(view); // for the theme
-  followStream(view);
+  } else {
+    drawSoon(view); // for the theme
+    followStream(view); // one that has ended is asked for again
+  }
 }
 
 function adopt(view, fresh) {
   pinBeforeFork(view, fresh.header);
   Object.assign(view, fresh);
   followPoints(view);
+  followStream(view); // here, since a picture may have waited for its phases
   markPhase(view);
   drawSoon(view);
 }

@@ -11,6 +11,8 @@ from typing import Any
 
 import streamlit as st
 
+from playground.ui.rerun import undisturbed
+
 SENT = "address-sent"
 """What the browser was told last."""
 
@@ -79,6 +81,7 @@ def take(words: Iterable[Word]) -> None:
             continue
 
 
+@undisturbed()
 def write_whole(wanted: dict[str, str]) -> None:
     """Make this the whole address, also where a late message of the browser has brought the one from before."""
     if wanted != st.query_params.to_dict() or wanted != st.session_state.get(SENT, wanted):

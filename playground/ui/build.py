@@ -10,7 +10,6 @@ import streamlit as st
 
 from playground.catalog import DATASETS, LAYERS
 from playground.catalog.base import Param
-from playground.fit import Finding
 from playground.shapes import LayerReport, ShapeError, shape_text
 from playground.spec import Experiment, LayerSpec
 from playground.templates import TEMPLATES
@@ -39,7 +38,7 @@ def build_page() -> None:
     _toolbar(experiment, reports, blocked=any(problem.fatal for problem in problems))
     session.show_mistake()
     flow(experiment, reports, mistake, chosen, pick=_pick)
-    _problems(problems)
+    session.show_findings(problems)
     left, right = st.columns([37, 63], gap="small")
     with left:
         _cards(experiment, reports, mistake, chosen)
@@ -218,29 +217,6 @@ def size(count: int) -> str:
 
 
 # -- the cards --------------------------------------------------------------------------------------------------------
-
-
-def _problems(problems: list[Finding]) -> None:
-    """What does not fit, under the picture that shows where, with the button that mends it."""
-    with st.container():  # also without any, so that what follows stays what it is
-        for number, problem in enumerate(problems):
-            with st.container(horizontal=True, vertical_alignment="center", wrap=False, key=f"build-problem-{number}"):
-                (st.error if problem.fatal else st.warning)(problem.message, width="stretch")
-                if problem.fix is not None:
-                    st.button(
-                        "Fix it",
-                        icon=":material/build:",
-                        key=f"build-fix-{number}",
-                        type="primary" if problem.fatal else "secondary",
-                        help=f"{problem.cure[:1].upper()}{problem.cure[1:]}.",
-                        disabled=locked(),
-                        on_click=on_click(change),
-                        args=(_adopting(problem.fix),),
-                    )
-
-
-def _adopting(wanted: Experiment) -> session.Change:
-    return lambda old: wanted
 
 
 @controls("layers")

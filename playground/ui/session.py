@@ -345,15 +345,25 @@ def show_mistake(of: str = MISTAKE) -> None:
 
 
 def show_problems(found: list[Finding]) -> None:
-    """The last input that could not be used, once, and what does not fit, with the buttons that mend it."""
+    """The last input that could not be used, once, and what does not fit."""
     show_mistake()
-    with st.container():
+    show_findings(found)
+
+
+def show_findings(found: list[Finding]) -> None:
+    """What does not fit, with the buttons that mend it."""
+    with st.container():  # also without any: what follows stays where it is
         for number, finding in enumerate(found):
             with st.container(horizontal=True, vertical_alignment="center", wrap=False, key=f"finding-{number}"):
                 (st.error if finding.fatal else st.warning)(finding.message, width="stretch")
                 if finding.fix is not None:
-                    cure = on_click(change)
-                    st.button(finding.cure, key=f"fix-{number}", on_click=cure, args=(_adopting(finding.fix),))
+                    st.button(
+                        finding.cure,
+                        key=f"fix-{number}",
+                        type="primary" if finding.fatal else "secondary",
+                        on_click=on_click(change),
+                        args=(_adopting(finding.fix),),
+                    )
 
 
 def _adopting(wanted: Experiment) -> Change:

@@ -46,7 +46,7 @@ def test_build_break_fix_train(opened):
     net(page, r"Conv2d~BatchNorm2d~ReLU~MaxPool2d~Linear\.10")
     page.get_by_text("add Flatten before the last layer").wait_for()
     assert page.locator(".st-key-build-train button:visible").first.is_disabled()
-    page.locator(".st-key-build-fix-0 button:visible").first.click()
+    page.locator(".st-key-fix-0 button:visible").first.click()
     net(page, r"Conv2d~BatchNorm2d~ReLU~MaxPool2d~Flatten~Linear\.10")
     page.locator(".st-key-build-train button:enabled:visible").first.click()
     page.locator(f"{VIEW}[data-status='ready']").wait_for(timeout=60_000)

@@ -247,3 +247,21 @@ def test_reduced_motion_draws_once_a_second(open_page):
         }}"""
     )
     assert 1 <= drawn <= 3
+
+
+def test_the_first_picture_of_a_play_names_the_stream_also_where_its_phases_are_shown_first(open_page):
+    """On a busy machine the first step is made before the page is drawn: no other picture would ever name it."""
+    page = open_page("kind=binary&slow=1")
+    asked: list[str] = []
+
+    def refuse(route):
+        asked.append(route.request.url)
+        route.fulfill(status=200, content_type="application/x-playground-pictures", body=b"")
+
+    page.route("**/playground/stream/*", refuse)
+    page.get_by_role("button", name="Step").click()
+    page.locator(".pg-live[data-phase='forward']").wait_for()
+    page.locator(".pg-live[data-step='1']").wait_for()
+    page.wait_for_timeout(100)
+    assert len(asked) == 1
+    assert asked[0].endswith("/playground/stream/made-up")

@@ -135,7 +135,7 @@ def test_the_first_mistake_is_red_at_its_layer_and_mended_by_one_click(open_page
     assert "72" in error.value
     assert any(":red[5 · **Linear**" in text.value for text in app.markdown)
     assert app.button(key="build-train").disabled
-    press(app, "build-fix-0")
+    press(app, "fix-0")
     assert not app.error
     assert not app.button(key="build-train").disabled
     assert [stage.get("wrong", False) for stage in flow(app)["stages"]] == [False] * 6
