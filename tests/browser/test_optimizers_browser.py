@@ -73,7 +73,7 @@ def test_a_start_is_clicked_and_the_trails_grow_while_it_plays(race_page):
     after = told(page)
     assert after["start"] != before["start"]
     assert float(after["t"]) == 100  # the answer is complete at once
-    assert re.search(r"start=0\.\d+_1\.\d+", page.url)
+    page.wait_for_url(re.compile(r"start=0\.\d+_1\.\d+"))
     x = page.locator(".st-key-start-x input").input_value()
     assert float(x) == pytest.approx(float(after["start"].split()[0]), abs=1e-3)
     whole = pixels(page, "rc-map")
