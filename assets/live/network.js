@@ -10,7 +10,7 @@ function networkWidth(view, panel) {
   const { columns } = view.header;
   const room = panel.box.clientWidth;
   const gutters = networkGutters(view, panel);
-  const pitch = room < NARROW ? 52 : 72; // least distance of columns, below which the network scrolls
+  const pitch = room < NARROW ? 52 : 58; // least distance of columns, below which the network scrolls
   return Math.max(room, gutters.left + gutters.right + WIDEST_TILE + pitch * (columns.length - 1));
 }
 
@@ -42,9 +42,25 @@ function placeUnits(view, panel) {
   });
 }
 
+/** The way to the columns that the panel has no room for. */
+function buildMore(view, { box }) {
+  const more = element("button", "pg-more", view.root, { type: "button" });
+  more.onclick = () => box.scrollBy({ left: box.clientWidth / 2, behavior: reducedMotion.matches ? "auto" : "smooth" });
+  box.onscroll = () => tellMore(view);
+  return more;
+}
+
+function tellMore({ more, panels: { network } }) {
+  const end = network.box.scrollLeft + network.box.clientWidth;
+  const beyond = network.places.filter(({ x, size }) => x + size / 2 > end).length;
+  more.hidden = !beyond;
+  setText(more, `${beyond} more ${beyond === 1 ? "column" : "columns"} →`);
+}
+
 function drawNetwork(view, panel, context) {
   const places = placeUnits(view, panel);
   panel.places = places;
+  tellMore(view);
   drawEdges(view, context, places);
   places.forEach((place, c) => {
     drawTiles(view, context, place, c);

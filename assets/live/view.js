@@ -47,6 +47,7 @@ function build(parentElement, style) {
   view.bendChoice = buildBendChoice(view);
   view.tools = buildTools(view);
   view.banner = buildBanner(view);
+  view.more = buildMore(view, view.panels.network);
   view.phases = buildPhases(view);
   view.tip = element("div", "pg-tip", root);
   view.editor = buildEditor(view);

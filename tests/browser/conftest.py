@@ -42,10 +42,14 @@ def browser():
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory) -> Iterator[tuple[str, int]]:
-    """The app: its address and its process id."""
+def server(browser, tmp_path_factory) -> Iterator[tuple[str, int]]:
+    """The app: its address and its process id. After one visit to its first page it knows the others by their router."""
     database = f"sqlite:///{tmp_path_factory.mktemp('runs')}/runs.db"
     with serving(ROOT / "streamlit_app.py", PLAYGROUND_RUNS_URL=database) as served:
+        page = browser.new_page()
+        page.goto(served[0])
+        page.get_by_role("link", name="Autograd").wait_for()
+        page.close()
         yield served
 
 

@@ -11,18 +11,8 @@ from playground.autograd.study import Study
 ROOT = ".pg-graph"
 
 
-@pytest.fixture(scope="module")
-def address(browser, server) -> str:
-    """The server, after one visit to its first page: only then does it know its pages by their router."""
-    page = browser.new_page()
-    page.goto(server[0])
-    page.get_by_role("link", name="Autograd").wait_for()
-    page.close()
-    return server[0]
-
-
 @pytest.fixture
-def open_autograd(browser, address):
+def open_autograd(browser, server):
     """Open the page with a query; in the end nothing has gone wrong in it."""
     contexts, errors = [], []
 
@@ -32,7 +22,7 @@ def open_autograd(browser, address):
         page = context.new_page()
         page.set_default_timeout(60_000)
         page.on("pageerror", lambda error: errors.append(str(error)))
-        page.goto(f"{address}/autograd?{query}")
+        page.goto(f"{server[0]}/autograd?{query}")
         page.locator(f"{ROOT}[data-drawn]").wait_for()
         return page
 

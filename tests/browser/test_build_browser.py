@@ -11,11 +11,7 @@ PICTURES = "?data=digits...image&net=Conv2d~ReLU~MaxPool2d~Flatten~Linear.10&los
 @pytest.fixture
 def opened(visit):
     def open_page(query: str = PICTURES, **how):
-        page = visit(query, **how)
-        page.locator(f"{VIEW}[data-status='ready']").wait_for(timeout=60_000)
-        if how.get("width", 1280) < 640:
-            page.get_by_test_id("stExpandSidebarButton").click()
-        page.get_by_role("link", name="Build", exact=True).first.click()
+        page = visit(f"build{query}", **how)
         page.locator(".pg-flow svg").wait_for(timeout=60_000)
         return page
 
@@ -112,15 +108,18 @@ def test_values_of_one_sample_are_read_by_pointing(opened):
     page.locator(".pg-maps .said", has_text=re.compile(r"1 Conv2d \[2, \d, \d\] = -?\d")).wait_for()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 390])
-def test_nothing_is_wider_than_the_window(opened, scheme, width):
-    page = opened(width=width, height=844, scheme=scheme)
+def test_nothing_is_wider_than_the_window(opened, width):
+    page = opened(width=width, height=844)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
-def test_the_navigation_fits(opened):
-    page = opened()
+def test_the_navigation_fits_and_leads_here_with_the_network(visit):
+    page = visit(PICTURES)
+    page.locator(f"{VIEW}[data-status='ready']").wait_for(timeout=60_000)
+    page.get_by_role("link", name="Build", exact=True).first.click()
+    page.locator(".pg-flow svg").wait_for(timeout=60_000)
     for name in ("Train", "Build", "Lessons", "Autograd", "Optimizers", "NumPy vs PyTorch", "Runs", "Devices"):
         box = page.get_by_role("link", name=name, exact=True).first.bounding_box()
         assert box["x"] + box["width"] <= 1280, name
+    assert shapes(page)[0] == "(N, 1, 8, 8)"

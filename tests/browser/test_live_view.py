@@ -57,21 +57,22 @@ def _text(page, selector: str) -> str:
     return page.locator(selector).text_content()
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_each_picture_is_drawn(open_page, kind):
-    page = open_page(f"kind={kind}&seq=50")
-    header, _ = _unpack(snapshot(kind, 50))
-    root = page.locator(".pg-live")
-    assert root.get_attribute("data-step") == str(header["step"])
-    assert root.get_attribute("data-seq") == "50"
-    assert root.get_attribute("data-status") == header["status"]
-    for name in ("network", "output", "curves"):
-        painted = page.locator(f".pg-{name}").evaluate(
-            "c => new Uint32Array(c.getContext('2d').getImageData(0, 0, c.width, c.height).data.buffer)"
-            ".filter((pixel) => pixel).length"
-        )
-        assert painted > 1000, name
-    assert _text(page, ".pg-number-step dd") == f"{header['step']:,}"
+def test_each_picture_is_drawn(open_page, address):
+    page = open_page(f"kind={KINDS[0]}&seq=50")
+    for kind in KINDS:
+        page.goto(f"{address}/?kind={kind}&seq=50")
+        header, _ = _unpack(snapshot(kind, 50))
+        root = page.locator(".pg-live[data-step]")
+        assert root.get_attribute("data-step") == str(header["step"]), kind
+        assert root.get_attribute("data-seq") == "50", kind
+        assert root.get_attribute("data-status") == header["status"], kind
+        for name in ("network", "output", "curves"):
+            painted = page.locator(f".pg-{name}").evaluate(
+                "c => new Uint32Array(c.getContext('2d').getImageData(0, 0, c.width, c.height).data.buffer)"
+                ".filter((pixel) => pixel).length"
+            )
+            assert painted > 1000, (kind, name)
+        assert _text(page, ".pg-number-step dd") == f"{header['step']:,}", kind
 
 
 def test_before_a_run_is_built_there_is_a_frame_and_a_word(open_page):
@@ -225,6 +226,24 @@ def test_a_zoom_survives_new_data(open_page):
         page.wait_for_timeout(700)
     step = int(re.match(r"step ([\d,]+)", _text(page, ".pg-tip"))[1].replace(",", ""))
     assert step < int(page.locator(".pg-live").get_attribute("data-step")) - 200
+
+
+def test_columns_that_have_no_room_are_told_of_and_a_press_leads_there(open_page):
+    page = open_page("kind=deep&seq=50")
+    more = page.locator(".pg-more")
+    assert re.fullmatch(r"\d+ more columns? →", more.text_content())
+    before = int(more.text_content().split()[0])
+    more.click()
+    for _ in range(5):
+        page.wait_for_timeout(800)  # until the scrolling stands still
+        if more.is_visible():
+            more.click()
+    assert not more.is_visible()
+    assert page.locator(".pg-panel-network").evaluate("panel => panel.scrollLeft") > 50
+    assert before >= 1
+    page.goto(page.url.replace("kind=deep", "kind=binary"))
+    page.locator(".pg-live[data-step]").wait_for()
+    assert not page.locator(".pg-more").is_visible()
 
 
 def test_a_diverged_run_says_so_until_dismissed(open_page):

@@ -15,10 +15,7 @@ ROOT = ".pg-race"
 @pytest.fixture
 def race_page(visit):
     def opened(**shape):
-        page = visit(**shape)
-        if shape.get("width", 1280) < 600:
-            page.get_by_test_id("stExpandSidebarButton").first.click()
-        page.get_by_role("link", name="Optimizers").first.click()
+        page = visit("optimizers", **shape)
         wait_for(page, "element => Number(element.dataset.racers) === 4")
         return page
 

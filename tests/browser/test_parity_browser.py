@@ -7,14 +7,8 @@ from live_page import opened as live
 
 @pytest.fixture
 def opened(visit):
-    """The page by its link in the navigation."""
-
     def open_page(**how):
-        page = visit("", **how)
-        if how.get("width", 1280) < 640:
-            page.locator(".pg-live[data-status='ready']").wait_for(timeout=60_000)  # a page that begins folds it again
-            page.get_by_test_id("stExpandSidebarButton").click()
-        page.get_by_role("link", name="NumPy vs PyTorch").first.click()
+        page = visit("numpy_vs_pytorch", **how)
         page.locator(".parity table").first.wait_for(timeout=60_000)
         return page
 
@@ -60,9 +54,8 @@ def test_a_whole_training_runs_to_its_end_and_shows_both_sides(opened):
     assert page.locator(".st-key-parity-again").is_visible()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_on_a_phone_nothing_sticks_out(opened, scheme):
-    page = opened(width=390, height=844, scheme=scheme)
+def test_on_a_phone_nothing_sticks_out(opened):
+    page = opened(width=390, height=844)
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     assert page.locator(".parity").first.bounding_box()["y"] < 500
 

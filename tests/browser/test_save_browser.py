@@ -4,7 +4,6 @@ import json
 import re
 from urllib.parse import urlsplit
 
-import pytest
 from safetensors.torch import load
 from test_train_browser import click, numbers, opened, state, wait_for
 
@@ -139,11 +138,11 @@ def test_a_link_carries_nobodys_run(visit):
     assert urlsplit(address).query.count("run") == 0
 
 
-@pytest.mark.parametrize("word", ["", "<script>", "A" * 32, "x" * 5_000])
-def test_a_word_that_means_nothing_is_forgotten(visit, word):
+def test_a_word_that_means_nothing_is_forgotten(visit):
     page = opened(visit)
-    page.evaluate("word => sessionStorage.setItem('playground-run', word)", word)
-    page.reload()
-    wait_for(page, lambda now: now["status"] == "ready")
-    page.wait_for_function("word => sessionStorage.getItem('playground-run') !== word", arg=word)
-    assert state(page)["step"] == "0"
+    for word in ("", "<script>", "A" * 32, "x" * 5_000):
+        page.evaluate("word => sessionStorage.setItem('playground-run', word)", word)
+        page.reload()
+        wait_for(page, lambda now: now["status"] == "ready")
+        page.wait_for_function("word => sessionStorage.getItem('playground-run') !== word", arg=word)
+        assert state(page)["step"] == "0"
