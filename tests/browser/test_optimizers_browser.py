@@ -115,7 +115,7 @@ def test_the_start_is_dragged_and_the_race_begins_there(race_page):
         page.wait_for_function(
             "([field, value]) => Math.abs(Number(field.value) - value) < 1e-3", arg=[shown.element_handle(), value]
         )
-    assert re.search(r"start=0\.(49|5)\d*_0\.(19|2)", page.url)
+    page.wait_for_url(re.compile(r"start=0\.(49|5)\d*_0\.(19|2)"))
     trail = race(LANDSCAPES["rosenbrock"], [RaceSpec().racers[0].racer()], (x, y), 100)[0]
     final = page.locator(".rc-board tbody tr").first.locator("td").nth(1).inner_text()
     assert float(final) == pytest.approx(trail.loss[-1], rel=0.01)

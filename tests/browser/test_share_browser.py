@@ -82,7 +82,7 @@ def test_a_teachers_link_shows_its_task_as_text_and_locks_what_it_says(visit):
     pupil.get_by_role("link", name="Lessons").click()
     pupil.get_by_text("XOR without a hidden layer").wait_for()
     assert "jump" in pupil.locator(".st-key-task").inner_text()
-    assert words(pupil.url)["task"] == before["task"]
+    pupil.wait_for_url(lambda url: words(url).get("task") == before["task"])
 
 
 def test_a_kept_run_survives_a_reload_and_opens_again_and_is_nobody_elses(visit):

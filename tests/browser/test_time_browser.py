@@ -86,7 +86,7 @@ def test_scrub_back_fork_with_another_setting_and_compare(visit):
     page.keyboard.press("Home")
     wait_for(page, lambda: int(state(page)["step"]) == 0)
     wait_for(page, lambda: optimizer.input_value() == "SGD")
-    assert "opt=SGD" in page.url, "the settings and the address are those of then, too"
+    wait_for(page, lambda: "opt=SGD" in page.url)  # the settings and the address are those of then, too
     page.locator(".st-key-time-now button").click()
     wait_for(page, lambda: optimizer.input_value() == "Adam")
     wait_for(page, lambda: "opt=Adam" in page.url)
