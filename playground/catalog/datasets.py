@@ -41,6 +41,7 @@ class DatasetEntry(Entry):
         inputs: how many numbers a raw sample has.
         classes: number of classes; 0 where a parameter `classes` says it, or for regression.
         names: class names, where they have some.
+        columns: names of the inputs of a table, where they have some.
         view: 'plane' (two inputs), 'line' (one input) or 'table'.
         domain: least and largest coordinate of the picture, for 'plane' and 'line'.
         image: rows and columns of a sample that is a picture of one channel; parameter `layout` says how it is given.
@@ -61,6 +62,7 @@ class DatasetEntry(Entry):
     inputs: int = 2
     classes: int = 2
     names: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
     view: str = "plane"
     domain: tuple[float, float] = (-6.0, 6.0)
     image: tuple[int, int] | None = None
@@ -95,6 +97,20 @@ class DatasetEntry(Entry):
             side = _whole(args["side"])
             return (3 if args["colour"] == "colour" else 1, side, side)
         return (1, *self.image) if self.image else None
+
+
+_OF_A_NUCLEUS = (
+    "radius",
+    "texture",
+    "perimeter",
+    "area",
+    "smoothness",
+    "compactness",
+    "concavity",
+    "concave points",
+    "symmetry",
+    "fractal dimension",
+)
 
 
 def _whole(value: Value) -> int:
@@ -265,6 +281,7 @@ DATASETS: dict[str, DatasetEntry] = {
             inputs=4,
             classes=3,
             names=("setosa", "versicolor", "virginica"),
+            columns=("sepal length", "sepal width", "petal length", "petal width"),
             view="table",
             standardize=True,
             group="Real tables",
@@ -278,6 +295,11 @@ DATASETS: dict[str, DatasetEntry] = {
             inputs=30,
             classes=2,
             names=("malignant", "benign"),
+            columns=(
+                *(f"mean {measured}" for measured in _OF_A_NUCLEUS),
+                *(f"{measured} error" for measured in _OF_A_NUCLEUS),
+                *(f"worst {measured}" for measured in _OF_A_NUCLEUS),
+            ),
             view="table",
             standardize=True,
             group="Real tables",
@@ -292,6 +314,7 @@ DATASETS: dict[str, DatasetEntry] = {
             task="regression",
             inputs=10,
             classes=0,
+            columns=("age", "sex", "bmi", "bp", "s1", "s2", "s3", "s4", "s5", "s6"),
             view="table",
             standardize=True,
             group="Real tables",

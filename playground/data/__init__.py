@@ -35,6 +35,7 @@ class Dataset:
         index_train, index_val: position in the set before it was split, (n,) int64.
         x_mean, x_std: raw input = x * x_std + x_mean, where inputs are standardised.
         names: the classes' names, of uploaded data.
+        columns: the inputs' names, of a table that has some.
         y_mean, y_std: original target = y * y_std + y_mean (0 and 1 where targets are not standardised).
     """
 
@@ -51,6 +52,7 @@ class Dataset:
     x_mean: np.ndarray = field(default_factory=lambda: np.zeros(()))
     x_std: np.ndarray = field(default_factory=lambda: np.ones(()))
     names: tuple[str, ...] = ()
+    columns: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         for each in fields(self):
@@ -71,8 +73,9 @@ def load(spec: DataSpec) -> Dataset:
     rng = np.random.default_rng(spec.seed)
     drawn = {"points": spec.points} if entry.drawn else {}
     names: tuple[str, ...] = ()
+    columns = entry.columns
     if entry.file:
-        raw, y, names = _from_file(spec, getattr(import_module(module), function), rng)
+        raw, y, names, columns = _from_file(spec, getattr(import_module(module), function), rng)
     else:
         raw, y = getattr(import_module(module), function)(**made_from(spec), **drawn, rng=rng)
     assert len(raw) == count, f"{spec.name} gave {len(raw)} samples"
@@ -97,7 +100,7 @@ def load(spec: DataSpec) -> Dataset:
     x = x.astype(np.int64 if spec.tokens else np.float32).reshape(count, *spec.input_shape)
     y = x.reshape(count, -1) if spec.target == "inputs" else y.astype(np.float32 if regression else np.int64)
     parts = (x[train], x[val], y[train], y[val], raw[train], raw[val], train, val)
-    return Dataset(*parts, y_mean, y_std, mean, std, names)
+    return Dataset(*parts, y_mean, y_std, mean, std, names, columns)
 
 
 def made_from(spec: DataSpec, path: str = "") -> dict[str, Any]:
@@ -119,8 +122,8 @@ def made_from(spec: DataSpec, path: str = "") -> dict[str, Any]:
 
 def _from_file(
     spec: DataSpec, function: Callable[..., tuple[np.ndarray, np.ndarray]], rng: np.random.Generator
-) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
-    """Inputs, targets and the classes' names out of a file.
+) -> tuple[np.ndarray, np.ndarray, tuple[str, ...], tuple[str, ...]]:
+    """Inputs, targets, and the names of classes and of inputs, out of a file.
 
     Raises:
         ValueError: the file is not there, or is not what the experiment says of it.
@@ -129,13 +132,14 @@ def _from_file(
     try:
         raw, y = function(**made_from(spec, str(place)), rng=rng)
         names = _names(spec, place) if spec.classes and not entry.names else ()
+        columns = _columns(spec, place) if entry.file == "csv" else ()
     except (IndexError, KeyError, OSError, ValueError):
         raise ValueError(f"The file does not hold what this experiment says of it: {FIND_ANEW}") from None
     if len(raw) < spec["n"]:
         raise ValueError(f"data: n is {spec['n']:,}, but the file has {len(raw):,}; set it to {len(raw):,} or less.")
     if math.prod(raw.shape[1:]) != math.prod(spec.input_shape) or (names and len(names) != spec.classes):
         raise ValueError(f"The file has other columns or classes than this experiment says: {FIND_ANEW}")
-    return raw, y, names
+    return raw, y, names, columns
 
 
 def need_file(spec: DataSpec) -> Path:
@@ -162,6 +166,10 @@ def _names(spec: DataSpec, place: Path) -> tuple[str, ...]:
         with np.load(place, allow_pickle=False) as archive:
             return tuple(map(str, archive["names"]))
     return csv_file.words_of(place, spec["target"], DELIMITERS[spec["delimiter"]], spec["header"])
+
+
+def _columns(spec: DataSpec, place: Path) -> tuple[str, ...]:
+    return csv_file.inputs_of(place, spec.columns, DELIMITERS[spec["delimiter"]], spec["header"])
 
 
 def _filled(raw: np.ndarray, train: np.ndarray) -> np.ndarray:

@@ -321,6 +321,26 @@ def _is_number(cell: str, mark: str = ";") -> bool:
 
 
 @lru_cache(maxsize=8)
+def inputs_of(path: Path, columns: tuple[int, ...], delimiter: str, header: bool) -> tuple[str, ...]:
+    """The names of the inputs that `files.table` makes of these columns; none where the file names no columns.
+
+    A column of words, which becomes an input for each of them, names them 'column: word'.
+    """
+    if not header:
+        return ()
+    with open(path, encoding="utf-8", newline="") as file:
+        titles, *rows = (row for row in csv.reader(file, delimiter=delimiter) if any(cell.strip() for cell in row))
+
+    def named(k: int) -> list[str]:
+        title = titles[k].strip() or f"column {k + 1}"
+        known = {cell for row in rows if (cell := row[k].strip()).lower() not in MISSING}
+        numbers = all(_is_number(cell, delimiter) for cell in known)
+        return [title] if numbers else [f"{title}: {word}" for word in sorted(known)]
+
+    return tuple(name for k in columns for name in named(k))
+
+
+@lru_cache(maxsize=8)
 def words_of(path: Path, target: int, delimiter: str, header: bool) -> tuple[str, ...]:
     """The different words of a column, as the classes are numbered."""
     with open(path, encoding="utf-8", newline="") as file:

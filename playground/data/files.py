@@ -19,7 +19,7 @@ def table(
     """n rows of a CSV file at random: the chosen columns as numbers, and the target column.
 
     A column of numbers stays one, NaN where a value is missing; a column of words becomes one column of 0 and 1 for
-    each word, all 0 where it is missing. Rows without a target are left out. Classes are numbered in sorted order;
+    each word, all 0 where it is missing. Then rows without a target are left out. Classes are numbered in sorted order;
     with `classes` 0 the target is a number.
     """
     import csv
@@ -27,7 +27,6 @@ def table(
     missing = {"", "na", "n/a", "nan", "null", "none", "?", "-"}
     with open(path, encoding="utf-8", newline="") as file:
         rows = [row for row in csv.reader(file, delimiter=delimiter) if any(cell.strip() for cell in row)][header:]
-    rows = [row for row in rows if row[target].strip().lower() not in missing]
 
     def number(text: str) -> float:
         return float(text.replace(",", ".") if delimiter != "," else text)
@@ -41,6 +40,8 @@ def table(
 
     x = np.array([one for k in columns for one in encoded([row[k].strip() for row in rows])], dtype=np.float64).T
     cells = [row[target].strip() for row in rows]
+    asked = [row for row, cell in enumerate(cells) if cell.lower() not in missing]
+    x, cells = x[asked], [cells[row] for row in asked]
     places = {word: place for place, word in enumerate(sorted(set(cells)))}
     y = np.array([places[cell] if classes else number(cell) for cell in cells])
     kept = np.sort(rng.choice(len(y), min(n, len(y)), replace=False))

@@ -27,6 +27,7 @@ CONTINUED = 30  # values, or characters, that a network of sequences goes on by 
 MAX_CURVE, MAX_POINTS, MAX_SCATTER, MAX_SAMPLES, MAX_WORST = 64, 500, 300, 256, 6
 MAX_MOVING = 128  # parameters shown up to which gradients and updates travel also while the run plays
 LIGHT_WORK = 40_000_000  # multiply-adds of one picture, about; more would take from the training it shows
+MAX_NAME = 40  # letters of an input's name that travel
 NEAR = 0.02  # of the domain: so near to a point that the point itself is traced
 
 Arrays = dict[str, np.ndarray]
@@ -78,6 +79,9 @@ class Painter:
         if run.data.names:  # of an uploaded set, whose file only a host reads
             self.facts["classes"] = list(run.data.names)
         self.columns = columns_of(experiment)
+        if len(run.data.columns) == self.columns[0].units:
+            named = tuple(name[:MAX_NAME] for name in run.data.columns[:MAX_UNITS])
+            self.columns[0] = replace(self.columns[0], labels=named)
         self.parameters = sum(parameter.numel() for parameter in run.model.parameters())
         self.value_scale = _scale(run.data.y_train) if self.facts["task"] == "regression" else None
         self.side = _map_side(self.columns)

@@ -272,7 +272,9 @@ def test_any_text_is_a_table_or_one_sentence(rows):
     except ValueError as error:
         assert len(str(error)) < 400
     else:
-        assert load(spec.but(file=store.put(found.text.encode()))).names == tuple(
+        data = load(spec.but(file=store.put(found.text.encode())))
+        assert len(data.columns) == (data.x_train.shape[1] if spec["header"] else 0)
+        assert data.names == tuple(
             sorted(
                 csv_file.words_of(
                     store.path(store.key_of(found.text.encode())),
@@ -282,3 +284,15 @@ def test_any_text_is_a_table_or_one_sentence(rows):
                 )
             )
         )
+
+
+def test_inputs_have_the_names_of_their_columns():
+    text = "size;colour;price;kind\n1,5;red;10;a\n2;;20;b\n3;blue;30;a\n4;green;40;\n5;red;50;b\n"
+    found = look(text.encode())
+    spec = table_spec(found, store.put(found.text.encode()), 3, (0, 1, 2), "classification")
+    data = load(spec)
+    assert data.columns == ("size", "colour: blue", "colour: green", "colour: red", "price")
+    assert data.x_train.shape[1] == 5
+    assert len(data.x_train) + len(data.x_val) == 4, "the green one has no kind"
+    green = np.concatenate([data.raw_train, data.raw_val])[:, 2]
+    assert (green == 0).all(), "and yet its colour is one of those that the table knows"

@@ -206,3 +206,12 @@ def test_a_picture_lies_flat_or_as_an_image(name):
 def test_digits_lie_flat_in_a_link_that_does_not_say_how():
     assert DataSpec.from_text("digits.60").input_shape == (64,)
     assert DataSpec.from_text("digits.60..image").input_shape == (1, 8, 8)
+
+
+@pytest.mark.parametrize("name", [entry.name for entry in DATASETS.values() if entry.columns])
+def test_inputs_are_called_as_their_source_calls_them(name):
+    import sklearn.datasets
+
+    called = getattr(sklearn.datasets, f"load_{name}")().feature_names
+    assert DATASETS[name].columns == tuple(each.removesuffix(" (cm)") for each in called)
+    assert load(Experiment.starter(name).data).columns == DATASETS[name].columns

@@ -292,3 +292,12 @@ def test_a_text_goes_on_from_its_own_answers() -> None:
     last = np.array([names.index(letter) for letter in text])
     given = np.eye(30)[last[-seen - 1 : -1]][None]
     assert last[-1] == run.predict(given).argmax()
+
+
+def test_the_inputs_of_a_table_have_their_names():
+    header, _ = picture(Run(Experiment.starter("iris")))
+    assert header["columns"][0]["labels"] == ["sepal length", "sepal width", "petal length", "petal width"]
+    header, _ = picture(Run(Experiment.starter("breast_cancer")))
+    assert len(header["columns"][0]["labels"]) == header["columns"][0]["shown"] == 16
+    header, _ = picture(Run(Experiment.starter("digits")))
+    assert header["columns"][0]["labels"] == []
