@@ -94,6 +94,7 @@ def _lives(process: Process) -> bool:
 def stop(server: subprocess.Popen) -> None:
     """End a process that we started, and with it all its descendants."""
     members = family(server.pid, processes())
+    had, before = sum(process.cpu + process.reaped for process in members), _reaped()
     server.terminate()
     with contextlib.suppress(subprocess.TimeoutExpired):
         server.wait(10)
@@ -101,6 +102,16 @@ def stop(server: subprocess.Popen) -> None:
         server.kill()
         server.wait()
     end(process for process in members if process.pid != server.pid)
+    _unclaimed.append(max(0.0, had - (_reaped() - before)))
+
+
+_unclaimed: list[float] = []
+"""Processor time of our servers' processes that nobody has waited for: in no `reaped`, and yet not that of others."""
+
+
+def _reaped() -> float:
+    times = os.times()
+    return times.children_user + times.children_system
 
 
 def _busy() -> float:
@@ -116,12 +127,13 @@ class Usage:
     def __init__(self, web: int | None = None):
         self.web = web
         self._time, self._busy, self._before = time.monotonic(), _busy(), processes()
+        self._unclaimed = sum(_unclaimed)
 
     def cores(self) -> dict[str, float]:
         """Mean number of cores each party has used since this object was made."""
         table, seconds = processes(), max(1e-3, time.monotonic() - self._time)
         ours, used = family(os.getpid(), table), {"host": 0.0, "web": 0.0, "Chromium": 0.0, "harness": 0.0}
-        total = 0.0
+        total = sum(_unclaimed) - self._unclaimed
         for process in ours:
             before = self._before.get(process.pid)
             cpu = process.cpu - (before.cpu if before else 0.0)
