@@ -1,6 +1,7 @@
 """What holds for all tests."""
 
 import os
+from collections.abc import Iterator
 
 import pytest
 
@@ -8,6 +9,16 @@ import pytest
 # networks many times slower.
 for _pool in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ.setdefault(_pool, "1")
+
+
+@pytest.fixture(scope="session")
+def patient_steps() -> Iterator[None]:
+    """A step asked for is there when the call returns, however busy the machine; a page would go on after a moment."""
+    from playground.engine import handle
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(handle, "MOMENT", 60.0)
+        yield
 
 
 @pytest.hookimpl(optionalhook=True)

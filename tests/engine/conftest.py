@@ -12,6 +12,11 @@ from playground.spec import Experiment
 torch.set_num_threads(1)  # beside two hosts, a second thread in this process makes everything wait
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _patient_steps(patient_steps: None) -> None:
+    pass
+
+
 @pytest.fixture(scope="session")
 def engine() -> Iterator[Engine]:
     engine = Engine(hosts=2)

@@ -198,7 +198,10 @@ def test_nobody_trains_unwatched(handle: Handle, engine: Engine, until: Until) -
     assert handle.playing
 
 
-def test_a_long_way_is_shown_like_playing_and_waits_for_its_visitor(engine: Engine, until: Until) -> None:
+def test_a_long_way_is_shown_like_playing_and_waits_for_its_visitor(
+    engine: Engine, until: Until, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("playground.engine.handle.MOMENT", 1.0)
     handle = engine.open(Experiment())
     handle.step(1)
     start = time.monotonic()

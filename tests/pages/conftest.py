@@ -14,6 +14,11 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture(scope="session", autouse=True)
+def _patient_steps(patient_steps):
+    pass
+
+
+@pytest.fixture(scope="session", autouse=True)
 def _one_engine():
     """The engine outlives the single test: starting its hosts takes seconds."""
     yield

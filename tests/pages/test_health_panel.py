@@ -79,10 +79,11 @@ def test_looking_at_a_playing_run_leaves_its_losses_as_they_are(open_app):
         app.run()
         time.sleep(0.1)
     app.button(key="play").click().run()
-    step, loss = (app.session_state[HANDLE].poll().header[name] for name in ("step", "train"))
+    watched = app.session_state[HANDLE].poll().header
     other = open_app()
-    other.session_state[HANDLE].step(step)
-    assert other.session_state[HANDLE].snapshot.header["train"] == loss
+    other.session_state[HANDLE].step(watched["step"])
+    alone = other.session_state[HANDLE].snapshot.header
+    assert (alone["step"], alone["train"]) == (watched["step"], watched["train"])
 
 
 def test_the_batch_panel_foretells_the_next_step(open_app):

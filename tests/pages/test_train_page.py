@@ -62,7 +62,8 @@ def test_play_pause_step_epoch_and_reset(open_app):
     assert errors(app) == []
 
 
-def test_a_long_epoch_is_paused_like_a_run_that_plays(open_app):
+def test_a_long_epoch_is_paused_like_a_run_that_plays(open_app, monkeypatch):
+    monkeypatch.setattr("playground.engine.handle.MOMENT", 1.0)
     layers = "~".join(["Linear.512~Tanh"] * 6)
     app = open_app(data="circle.5000", net=f"{layers}~Linear.1", batch="1", opt="SGD.0.001")
     app.button(key="epoch").click().run()
