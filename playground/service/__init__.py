@@ -3,6 +3,7 @@
 `streamlit_app.py` has the routes, `asgi_app.py` the lifespan too.
 """
 
+from playground.service.prompt import answer_at_once
 from playground.service.routes import ROUTES, lifespan
 
-__all__ = ["ROUTES", "lifespan"]
+__all__ = ["ROUTES", "answer_at_once", "lifespan"]

@@ -13,6 +13,7 @@ from playground.engine import Engine, the_engine
 from playground.engine.memory import memory
 from playground.service.logs import log, no_requests
 from playground.service.metrics import exposition
+from playground.service.prompt import answer_at_once
 from playground.service.stream import stream
 
 
@@ -43,6 +44,7 @@ ROUTES = [
 async def lifespan(app: Any) -> AsyncIterator[None]:
     """Hosts are there before the first visitor; they end with the server."""
     no_requests()
+    answer_at_once()
     Engine.streaming = True
     engine = the_engine()
     log("started", pid=os.getpid())

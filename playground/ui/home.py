@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 import streamlit as st
 
 from playground.engine import Engine
+from playground.service import answer_at_once
 
 
 @asynccontextmanager
@@ -15,6 +16,7 @@ async def at_home(app: st.App) -> AsyncIterator[None]:
 
     Streamlit opens the browser only for an app without routes; here it is opened as the same settings say.
     """
+    answer_at_once()
     Engine.streaming = True
     if not st.get_option("server.headless"):
         webbrowser.open(f"http://localhost:{st.get_option('server.port')}")

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import logging
+import socket
 import struct
 import sys
 import time
@@ -13,10 +14,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from streamlit.web.server.starlette.starlette_server import _bind_socket
 
 from playground.engine import Engine, Handle, client
 from playground.engine.snapshot import Shrinking, unpack
-from playground.service import logs, routes, stream
+from playground.service import answer_at_once, logs, routes, stream
 from playground.service.metrics import exposition
 from playground.spec import Experiment
 from playground.ui import home
@@ -178,9 +180,33 @@ def test_at_home_the_browser_is_opened_and_no_host_is_started(headless: bool, mo
         async with home.at_home(SimpleNamespace()):
             assert Engine.streaming
 
-    run(come_and_go())
+    with _bind_socket("127.0.0.1", 0, 5) as listening:
+        run(come_and_go())
+        assert listening.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
     assert asked == ([] if headless else ["http://localhost:8765"])
     assert client._engine is None
+
+
+def test_small_answers_do_not_wait_for_what_went_before_them() -> None:
+    """Nor would they if Streamlit's socket named TCP: once `before` fails, `answer_at_once` can go."""
+
+    async def without_delay(listening: socket.socket) -> bool:
+        seen = asyncio.get_running_loop().create_future()
+
+        async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            accepted = writer.get_extra_info("socket")
+            seen.set_result(bool(accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)))
+            writer.close()
+
+        async with await asyncio.start_server(accept, sock=listening):
+            _, writer = await asyncio.open_connection(*listening.getsockname())
+            writer.close()
+            return await seen
+
+    before = run(without_delay(_bind_socket("127.0.0.1", 0, 5)))
+    listening = _bind_socket("127.0.0.1", 0, 5)
+    answer_at_once()
+    assert (before, run(without_delay(listening))) == (False, True)
 
 
 def test_requests_are_not_logged(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
