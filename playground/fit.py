@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 
 from playground.shapes import ShapeError, shape_text
-from playground.spec import Args, Experiment, LayerSpec, LossSpec, every_layer, output_for
+from playground.spec import Args, DataSpec, Experiment, LayerSpec, LossSpec, every_layer, output_for
 
 FLATTEN = "Add Flatten"
 
@@ -38,10 +38,15 @@ def findings(experiment: Experiment) -> list[Finding]:
     return sorted((finding for finding in found if finding), key=lambda finding: not finding.fatal)
 
 
-def fitted(experiment: Experiment) -> Experiment:
-    """`experiment` with an output and a loss that fit its data: what a change of data set does by default."""
-    data = experiment.data
+def fitted(experiment: Experiment, data: DataSpec) -> Experiment:
+    """`experiment` on other data, with an output and a loss that fit: what a change of data set does by default.
+
+    The loss that goes with the former data makes way for the one that goes with these; another one was chosen, and
+    stays if it can.
+    """
     output, loss = output_for(data)
+    usual = experiment.loss == output_for(experiment.data)[1]
+    experiment = experiment.but(data=data, loss=loss if usual else experiment.loss)
     kept = _with_outputs(experiment, output["out_features"])
     yes_or_no = data.classes > 2 and experiment.loss.entry.prediction in ("logit", "probability")
     unusual = yes_or_no and kept is not None and kept.layers != experiment.layers  # one question for each new class

@@ -4,7 +4,7 @@ import pytest
 
 from playground.catalog import DATASETS, LOSSES
 from playground.fit import findings, fitted
-from playground.spec import Experiment, LossSpec
+from playground.spec import Experiment, LossSpec, output_for
 from playground.training import Run
 
 CASES = {
@@ -47,16 +47,23 @@ def test_starters_have_nothing_to_mend(name):
 def test_a_network_can_be_fitted_to_any_data(name, loss):
     experiment = Experiment.starter("spiral").but(loss=LossSpec(name=loss))
     data = Experiment.starter(name).data
-    assert not any(finding.fatal for finding in findings(fitted(experiment.but(data=data))))
+    assert not any(finding.fatal for finding in findings(fitted(experiment, data)))
 
 
 def test_more_classes_bring_their_own_loss_and_a_chosen_one_stays():
     two = Experiment.starter("circle")
-    three = fitted(two.but(data=Experiment.starter("spirals").data))
+    three = fitted(two, Experiment.starter("spirals").data)
     assert (three.loss.name, three.layers[-1]["out_features"]) == ("CrossEntropyLoss", 3)
-    assert fitted(three.but(data=two.data)).loss.name == "BCEWithLogitsLoss"
+    assert fitted(three, two.data).loss.name == "BCEWithLogitsLoss"
     chosen = three.but(loss=two.loss)
-    assert fitted(chosen.but(data=chosen.data.but(seed=1))).loss == two.loss
+    assert fitted(chosen, chosen.data.but(seed=1)).loss == two.loss
+
+
+@pytest.mark.parametrize("name", [name for name in DATASETS if len(Experiment.starter(name).data.input_shape) == 1])
+@pytest.mark.parametrize("former", ["circle", "blobs", "plane", "diabetes"])
+def test_data_bring_the_loss_of_their_task(former, name):
+    data = Experiment.starter(name).data
+    assert fitted(Experiment.starter(former), data).loss == output_for(data)[1]
 
 
 def test_a_network_without_weights_is_fatal_and_a_linear_layer_mends_it():

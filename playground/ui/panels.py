@@ -14,7 +14,6 @@ from playground.spec import (
     LossSpec,
     OptimizerSpec,
     SchedulerSpec,
-    output_for,
 )
 from playground.ui.controls import Make, entry_select, param_control, part_params
 from playground.ui.session import change, index_of, on_change, on_click, show
@@ -70,7 +69,7 @@ def data_panel(experiment: Experiment) -> None:
             continue
 
         def set_argument(old: Experiment, value: Value, name: str = param.name) -> Experiment:
-            return fitted(old.but(data=old.data.set(**{name: value})))
+            return fitted(old, old.data.set(**{name: value}))
 
         param_control(param, data[param.name], f"data-{param.name}", set_argument)
     show("data-split", round(100 * data.train_fraction))
@@ -127,7 +126,7 @@ def _set_target(old: Experiment, name: str) -> Experiment:
     if name in (None, old.data.target):
         return old
     data = old.data.but(target=name)
-    return fitted(old.but(data=data, loss=output_for(data)[1]))
+    return fitted(old, data)
 
 
 def _dataset_title(name: str) -> str:
@@ -160,7 +159,7 @@ def choose_dataset(old: Experiment, name: str) -> Experiment:
         train_fraction=old.data.train_fraction,
         seed=old.data.seed,
     )
-    return fitted(old.but(data=data))
+    return fitted(old, data)
 
 
 def learning_bar(experiment: Experiment) -> None:

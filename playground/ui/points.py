@@ -36,7 +36,7 @@ def draw_points(old: Experiment, text: str) -> Experiment:
 
 def _with_points(old: Experiment, points: tuple[Point, ...]) -> Experiment:
     kept = {"train_fraction": old.data.train_fraction, "seed": old.data.seed, "features": old.data.features}
-    return fitted(old.but(data=DataSpec.of(name="own", points=points, **kept)))
+    return fitted(old, DataSpec.of(name="own", points=points, **kept))
 
 
 def _points_of(data: DataSpec) -> tuple[Point, ...]:

@@ -193,7 +193,7 @@ def _trainable(wanted: Experiment) -> Experiment:
         if fatal.fix is None:
             break
         wanted = fatal.fix
-    return fitted(Experiment.starter(wanted.data.name).but(data=wanted.data))
+    return fitted(Experiment.starter(wanted.data.name), wanted.data)
 
 
 @undisturbed()

@@ -87,7 +87,7 @@ def _refuse(sentence: str) -> None:
 
 def take(data: DataSpec) -> None:
     """Make the data the experiment's, with the network that its kind begins with."""
-    change(lambda old: fitted(Experiment.starter(data.name).but(data=data, seed=old.seed)))
+    change(lambda old: fitted(Experiment.starter(data.name), data).but(seed=old.seed))
 
 
 def _upload() -> None:

@@ -219,7 +219,7 @@ def test_numbers_too_small_to_square_are_a_constant():
 
 def test_the_experiment_goes_through_the_address_bar_and_a_missing_file_says_the_way_out():
     _, spec = uploaded(written())
-    experiment = fitted(Experiment.starter("table").but(data=spec))
+    experiment = fitted(Experiment.starter("table"), spec)
     assert Experiment.from_query(experiment.query_string()) == experiment
     assert Experiment.model_validate_json(experiment.model_dump_json()) == experiment
     Run(experiment).advance(steps=3)

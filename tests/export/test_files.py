@@ -75,10 +75,11 @@ def downloads():
 
 def small(data: DataSpec) -> Experiment:
     """Two epochs of a network with one hidden layer that takes the data as it is."""
-    made = Experiment.starter(data.name).but(data=data.but(train_fraction=0.7), seed=4)
+    made = Experiment.starter(data.name).but(seed=4)
     flat = (LayerSpec(name="Flatten"),) if len(data.input_shape) > 1 else ()
     hidden = (LayerSpec(name="Linear", args={"out_features": 4}), LayerSpec(name="Tanh"))
-    return fitted(made.but(layers=(*flat, *hidden, made.layers[-1]), training=TrainingSpec(batch_size=8, epochs=2)))
+    made = made.but(layers=(*flat, *hidden, made.layers[-1]), training=TrainingSpec(batch_size=8, epochs=2))
+    return fitted(made, data.but(train_fraction=0.7))
 
 
 @pytest.fixture(scope="module")

@@ -165,6 +165,7 @@ def test_an_uploaded_table_is_learned_from(give):
     assert problems(app) == []
     experiment = app.session_state[EXPERIMENT]
     assert (experiment.data.name, experiment.data.classes, experiment.data.columns) == ("table", 2, (0, 1))
+    assert experiment.loss.name == "BCEWithLogitsLoss"
     assert app.query_params["file"] in (experiment.data.file, [experiment.data.file])
     app.session_state[HANDLE].step(3)
     assert app.session_state[HANDLE].snapshot.header["classes"] == ["no", "yes"]

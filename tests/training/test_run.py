@@ -207,7 +207,7 @@ def test_every_loss_either_trains_or_says_what_does_not_fit(loss, data):
     except ValueError as error:
         assert str(error).endswith(".")
         assert ":" in str(error)
-        run = Run(fitted(spec), "cpu")
+        run = Run(fitted(spec, spec.data), "cpu")
     run.advance(steps=5)
     assert run.step == 5
 
