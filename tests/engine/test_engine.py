@@ -208,9 +208,10 @@ def test_a_long_way_is_shown_like_playing_and_waits_for_its_visitor(
     handle.step(20_000)
     assert time.monotonic() - start < 3, "it goes on after the page has its answer"
     assert handle.playing
+    until(lambda: handle.poll().header["status"] == "playing")  # a busy host's first picture comes later
     seen = watch(handle, 0.5)
     assert {header["status"] for header in seen} == {"playing"}
-    assert seen[-1]["step"] > seen[0]["step"]
+    until(lambda: handle.poll().header["step"] > seen[0]["step"])
     time.sleep(3.5)  # the tab is closed
     assert engine.health()["playing"] == 0
     stood = handle.poll(handle.snapshot.seq, timeout=1.0).header["step"]
@@ -409,12 +410,12 @@ def test_a_host_killed_while_runs_play(engine: Engine) -> None:
         handle.play()
     idle = engine.open(Experiment())
     idle.step(9)
-    end = time.monotonic() + 2.6
-    while time.monotonic() < end:
+    end, kept = time.monotonic() + 30, [0]
+    while min(kept) == 0:
+        assert time.monotonic() < end, "no state of a run that plays was kept"
         for handle in handles:
-            handle.poll(timeout=0.02)
-    kept = [Run.restore(handle._kept).step for handle in handles]
-    assert min(kept) > 0
+            handle.poll(timeout=0.1)
+        kept = [Run.restore(handle._kept).step if handle._kept else 0 for handle in handles]
     victim = idle._home.link
     killed = [(handle, step) for handle, step in zip(handles, kept, strict=True) if handle._home.link is victim]
     assert 0 < len(killed) < 4
