@@ -125,8 +125,7 @@ def target_control(experiment: Experiment) -> None:
 def _set_target(old: Experiment, name: str) -> Experiment:
     if name in (None, old.data.target):
         return old
-    data = old.data.but(target=name)
-    return fitted(old, data)
+    return fitted(old, old.data.but(target=name))
 
 
 def _dataset_title(name: str) -> str:
